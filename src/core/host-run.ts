@@ -1,0 +1,135 @@
+/** What one host goes through, and what is known of it between two runs of its workflow. */
+import type { ErrorCode } from './errors.ts';
+import type { HostRole } from './inventory.ts';
+import type { ActionSpec, InstanceMode, InstanceWishes, SessionSpec } from './session-spec.ts';
+
+export const STEPS = ['precheck', 'cordon', 'drain', 'enter', 'work', 'exit', 'restore', 'verify'] as const;
+export type Step = (typeof STEPS)[number];
+
+/** Where an instance of a host goes. */
+export interface Placement {
+  instance: string;
+  target: string;
+}
+
+export interface InstanceRef {
+  id: string;
+  name: string;
+}
+
+/** What was decided for one instance of a host that is to be emptied. */
+export interface InstanceDecision extends InstanceRef {
+  /** `live` and `cold`: move so; `stop`: stop and leave on the host; `stay`: nothing to do (it is stopped). */
+  action: 'live' | 'cold' | 'stop' | 'stay';
+  /** Host name; absent where the platform chooses. */
+  target?: string;
+  groups?: string[];
+  memoryMb: number;
+}
+
+/** An instance that left its host. */
+export interface MovedInstance extends InstanceRef {
+  from: string;
+  to: string;
+}
+
+/**
+ * Standing of a host whose run ended early: enough for the next run to go on, and for a report. What the platform says
+ * always wins over it.
+ */
+export interface Checkpoint {
+  /** The step that did not end. */
+  step: Step;
+  /** Actions that are done, by index in the order they run. */
+  actionsDone: number[];
+  moved: MovedInstance[];
+  stopped: InstanceRef[];
+  /** Instances still to go when it ended. */
+  left: InstanceRef[];
+  /** The host was put back into service when the run ended. */
+  rolledBack: boolean;
+}
+
+/** A session's wishes for one host; small, and the same for every host of a session but for the overrides. */
+export interface HostSpec {
+  actions: ActionSpec[];
+  instances: Pick<InstanceWishes, 'mode' | 'stopped' | 'return'> & { overrides: Record<string, InstanceMode> };
+  timeouts: SessionSpec['timeouts'];
+  onFailure: SessionSpec['onFailure'];
+  onBusyHost: SessionSpec['onBusyHost'];
+  metadata: SessionSpec['metadata'];
+}
+
+export interface HostMaintenanceInput {
+  /** Workflow id of the session on whose behalf the host is taken out; it is in the mark. */
+  session: string;
+  /** Id that stays the same over resets and continue-as-new of the session; it keys idempotent actions. */
+  chain: string;
+  site: string;
+  host: string;
+  role: HostRole;
+  spec: HostSpec;
+  /** Targets that were reserved for this host's instances when it was chosen. */
+  placement: Placement[];
+  /** Instances that may move at one time. */
+  moveSlots: number;
+  /** By group id: how many of its members this host may have moving or stopped at one time. */
+  groupShares: Record<string, number>;
+  /** Standing of an earlier run to go on from. */
+  checkpoint?: Checkpoint;
+  /** `maintain`: all steps. `restore`: only put the host back into service. */
+  purpose: 'maintain' | 'restore';
+  /** Sessions whose marks on the host count as ours: the one that this session resumes. */
+  adopts: string[];
+  /** Tell the session about progress, at most this often, in milliseconds; 0: never. */
+  reportEveryMs: number;
+  /** Tell the session when the host is empty, so that its share of the move budget can go to the next one. */
+  reportDrained: boolean;
+}
+
+/** What is left of a host run in the session: bounded, however many instances there were. */
+export interface HostOutcome {
+  host: string;
+  outcome: 'done' | 'rolled-back';
+  moved: number;
+  stopped: number;
+  warnings: string[];
+  durationMs: number;
+}
+
+/** A host that could not go on. */
+export interface Hold {
+  host: string;
+  step: Step;
+  code: ErrorCode;
+  message: string;
+  retryable: boolean;
+  /** RFC 3339. */
+  since: string;
+}
+
+/** Sent by a host workflow to its session. */
+export interface HostReport {
+  host: string;
+  step: Step;
+  moved: number;
+  total: number;
+  /** What it waits for, by name. */
+  waitsFor?: string;
+}
+
+/** The one argument every action gets, also an activity of somebody else's worker, as JSON. */
+export interface ActionInput {
+  session: string;
+  site: string;
+  /** Absent for actions of type pre and post. */
+  host?: string;
+  type: ActionSpec['type'];
+  plugin: string;
+  /** As written in the session for this action. */
+  metadata: Record<string, unknown>;
+  /** As written for the whole session. */
+  sessionMetadata: Record<string, unknown>;
+  /** The same for every attempt at this action on this host in this session, however often it is retried. */
+  idempotencyKey: string;
+}

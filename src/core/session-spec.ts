@@ -1,0 +1,221 @@
+/** The session input: what an operator writes, checked by one schema at every door (workflow, CLI, API). */
+import { z } from 'zod';
+import { parseDuration } from './duration.ts';
+
+/** Limits on what comes from outside; generous for ten thousand hosts, small enough for a Temporal payload. */
+const MAX_HOSTS = 20_000;
+const MAX_OVERRIDES = 5_000;
+const MAX_METADATA_CHARS = 16_384;
+
+const name = z
+  .string()
+  .min(1)
+  .max(255)
+  .regex(/^[^\s\p{Cc}](?:[^\p{Cc}]*[^\s\p{Cc}])?$/u, 'must not start or end with a blank, nor hold control characters');
+
+const duration = z
+  .string()
+  .max(32)
+  .refine((text) => parseDuration(text) !== undefined, 'must be a duration of at most 30d, such as 500ms, 90s, 15m, 2h or 1d')
+  .meta({ pattern: '^\\d+(\\.\\d+)?\\s?(ms|s|m|h|d)$', examples: ['90s', '15m', '2h'] });
+
+const timestamp = z.iso.datetime({ offset: true }).max(64).describe('RFC 3339, with a zone: 2027-03-01T22:00:00Z');
+
+const metadata = z
+  .record(z.string().max(255), z.json())
+  .refine((value) => JSON.stringify(value).length <= MAX_METADATA_CHARS, `must be at most ${MAX_METADATA_CHARS} characters of JSON`);
+
+export const ACTION_TYPES = ['pre', 'host', 'compute', 'controller', 'post'] as const;
+export type ActionType = (typeof ACTION_TYPES)[number];
+
+const action = z.strictObject({
+  plugin: name.describe('Name of a built-in action (wait, webhook, command, approval) or of one in the configuration of the worker'),
+  type: z
+    .enum(ACTION_TYPES)
+    .describe('pre and post: once; host: on each host; compute and controller: on hosts of that role'),
+  metadata: metadata.optional().describe('Handed to the action as it is'),
+  timeout: duration.optional().describe('Deadline of this action; the default is what is left of timeouts.work'),
+});
+
+export const INSTANCE_MODES = ['live', 'live-then-cold', 'cold', 'stop'] as const;
+export type InstanceMode = (typeof INSTANCE_MODES)[number];
+
+const hostCount = z.union([
+  z.int().min(1).max(MAX_HOSTS),
+  z.string().regex(/^(100|[1-9]\d?)%$/, 'must be a whole number of hosts, or a percentage from "1%" to "100%"'),
+]);
+
+const budget = z.strictObject({
+  maxConcurrentHosts: hostCount.default(1).describe('Hosts out at one time; a percentage is of the hosts of the session, at least 1'),
+  maxFailedHosts: z.int().min(0).max(MAX_HOSTS).default(0).describe('Held hosts the session tolerates before it starts no more'),
+  maxConcurrentMoves: z.int().min(1).max(10_000).optional().describe('Instances moving at one time over the whole session; no limit when absent'),
+  maxConcurrentMovesPerHost: z.int().min(1).max(100).default(1).describe('Instances leaving one host at one time'),
+  perDomain: z
+    .strictObject({
+      label: name.describe('Host label that names the failure domain, such as zone or rack'),
+      max: z.int().min(1).max(MAX_HOSTS).describe('Hosts out at one time in each domain'),
+    })
+    .optional(),
+});
+
+const instances = z.strictObject({
+  mode: z.enum(INSTANCE_MODES).default('live').describe('How running instances leave their host'),
+  stopped: z.enum(['stay', 'move']).default('stay').describe('Instances found stopped: left on the host, or moved cold'),
+  return: z.boolean().default(false).describe('Move instances back to the host they came from when it is done'),
+  overrides: z
+    .record(name, z.enum(INSTANCE_MODES))
+    .refine((value) => Object.keys(value).length <= MAX_OVERRIDES, `must have at most ${MAX_OVERRIDES} entries`)
+    .default({})
+    .describe('Mode by instance name or id, for those that need another one'),
+});
+
+const timeouts = z.strictObject({
+  precheck: duration.default('5m'),
+  cordon: duration.default('5m'),
+  drain: duration.default('2h'),
+  enter: duration.default('30m'),
+  work: duration.default('2h'),
+  exit: duration.default('30m'),
+  restore: duration.default('1h'),
+  verify: duration.default('10m'),
+  host: duration.default('6h').describe('All steps of one host together'),
+});
+
+const hostList = z
+  .array(name)
+  .max(MAX_HOSTS)
+  .superRefine((hosts, context) => {
+    const seen = new Set<string>();
+    hosts.forEach((host, index) => {
+      if (seen.has(host)) context.addIssue({ code: 'custom', path: [index], message: `"${host}" is listed twice` });
+      seen.add(host);
+    });
+  });
+
+const selector = z.strictObject({
+  selector: z
+    .record(name, name)
+    .refine((labels) => Object.keys(labels).length > 0, 'must name at least one label')
+    .describe('Hosts that carry all of these labels'),
+});
+
+export const sessionSpec = z
+  .strictObject({
+    $schema: z.string().max(2048).optional().describe('For editors; ignored'),
+    site: name.describe('Name of a site in the configuration of the worker'),
+    hosts: z.union([hostList, selector]).default([]).describe('Host names, or a selector; absent or empty: all hosts of the site'),
+    maintenanceAt: timestamp.optional().describe('No host starts before; absent: at once'),
+    maintenanceUntil: timestamp.optional().describe('No host starts that cannot be expected to be done before'),
+    workflow: z.enum(['default']).default('default'),
+    metadata: metadata.default({}).describe('Notes that travel with the session; handed to actions'),
+    actions: z.array(action).max(100).default([]),
+    budget: budget.prefault({}),
+    instances: instances.prefault({}),
+    timeouts: timeouts.prefault({}).describe('Deadlines of each step, absolute from its start whatever is retried'),
+    onFailure: z.enum(['hold', 'rollback']).default('hold').describe('What becomes of a host that fails'),
+    onBusyHost: z.enum(['wait', 'fail']).default('wait').describe('What to do about a host that another session has'),
+    pauseBetweenHosts: duration.optional().describe('Rest after each host before the next one starts'),
+    dryRun: z.boolean().default(false).describe('Plan only: order, targets, moves, duration and blockers; nothing is touched'),
+    resumeFrom: name.optional().describe('Id of an ended session whose standing this one takes over'),
+  })
+  .superRefine((spec, context) => {
+    const issue = (path: (string | number)[], message: string): void => {
+      context.addIssue({ code: 'custom', path, message });
+    };
+    if (spec.maintenanceAt && spec.maintenanceUntil && Date.parse(spec.maintenanceUntil) <= Date.parse(spec.maintenanceAt)) {
+      issue(['maintenanceUntil'], `"${spec.maintenanceUntil}" is not after maintenanceAt "${spec.maintenanceAt}"`);
+    }
+    for (const problem of budgetProblems(spec.budget)) issue(['budget', ...problem.path], problem.message);
+  });
+
+/** What is contradictory in a budget, by path within it. */
+export function budgetProblems(value: Budget): { path: string[]; message: string }[] {
+  const problems: { path: string[]; message: string }[] = [];
+  if (value.maxConcurrentMoves !== undefined && value.maxConcurrentMovesPerHost > value.maxConcurrentMoves) {
+    problems.push({
+      path: ['maxConcurrentMovesPerHost'],
+      message: `${value.maxConcurrentMovesPerHost} is more than maxConcurrentMoves (${value.maxConcurrentMoves}) allows in all`,
+    });
+  }
+  if (value.perDomain && typeof value.maxConcurrentHosts === 'number' && value.perDomain.max > value.maxConcurrentHosts) {
+    problems.push({
+      path: ['perDomain', 'max'],
+      message: `${value.perDomain.max} is more than maxConcurrentHosts (${value.maxConcurrentHosts}) allows in all`,
+    });
+  }
+  return problems;
+}
+
+/** Input of the update `setBudget`: the fields to change. */
+export const budgetChange = budget.partial();
+
+/** A session as an operator writes it. */
+export type SessionInput = z.input<typeof sessionSpec>;
+/** A session with every default filled in. */
+export type SessionSpec = z.output<typeof sessionSpec>;
+export type Budget = z.output<typeof budget>;
+export type InstanceWishes = z.output<typeof instances>;
+export type Timeouts = z.output<typeof timeouts>;
+export type ActionSpec = z.output<typeof action>;
+
+/** Input of the signal `cancel` and the update `cancelSession`. */
+export const cancelMessage = z.strictObject({
+  mode: z
+    .enum(['rollback', 'finish'])
+    .default('rollback')
+    .describe('Hosts in flight: put back as they are (rollback), or taken to their end (finish)'),
+  reason: z.string().max(1000).optional(),
+});
+export type CancelMessage = z.output<typeof cancelMessage>;
+
+/** Input of the signal `continue` and the update `continueSession`; empty: retry every held host. */
+export const continueMessage = z.strictObject({
+  retry: hostList.optional().describe('Held hosts to take up again from where they stopped'),
+  skip: hostList.optional().describe('Hosts to leave out: those not started are not touched, held ones are put back'),
+  rollback: hostList.optional().describe('Held hosts, or hosts in flight, to put back into service without further work'),
+  maintenanceUntil: timestamp.optional().describe('A new end of the maintenance window'),
+});
+export type ContinueMessage = z.output<typeof continueMessage>;
+
+/** Input of the signal `pause` and the update `pauseSession`. */
+export const pauseMessage = z.strictObject({ reason: z.string().max(1000).optional() });
+export type PauseMessage = z.output<typeof pauseMessage>;
+
+/** Input of the signal `approve`: an answer to an `approval` action. */
+export const approveMessage = z.strictObject({
+  host: name.optional().describe('The host that waits; absent: every one that waits, or the session itself'),
+  approved: z.boolean().default(true),
+  by: z.string().max(255).optional(),
+  reason: z.string().max(1000).optional(),
+});
+export type ApproveMessage = z.output<typeof approveMessage>;
+
+/** One line per problem, each with the path of the field: `budget.maxConcurrentHosts: …`. */
+export function describeIssues(error: z.ZodError, limit = 20): string[] {
+  const lines = flatten(error.issues).map(({ path, message }) => `${formatPath(path)}: ${message}`);
+  return lines.length <= limit ? lines : [...lines.slice(0, limit), `… and ${lines.length - limit} more`];
+}
+
+type Issue = { path: PropertyKey[]; message: string };
+
+/** A failed union says only "invalid input"; the branch that came furthest says why. */
+function flatten(issues: readonly z.core.$ZodIssue[], prefix: PropertyKey[] = []): Issue[] {
+  return issues.flatMap((issue): Issue[] => {
+    const path = [...prefix, ...issue.path];
+    if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+      const branches = issue.errors.filter((branch) => !branch.some((i) => i.code === 'invalid_type' && i.path.length === 0));
+      const best = branches[0] ?? issue.errors[0];
+      if (branches.length === 0) {
+        const expected = issue.errors.flatMap((branch) => branch.map((i) => ('expected' in i ? String(i.expected) : ''))).filter(Boolean);
+        return [{ path, message: `expected ${[...new Set(expected)].join(' or ')}` }];
+      }
+      return flatten(best ?? [], path);
+    }
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({ path: [...path, key], message: 'is not a key of a session; see docs/session.md' }));
+    }
+    return [{ path, message: issue.message }];
+  });
+}
+
+const formatPath = (path: PropertyKey[]): string => (path.length === 0 ? '(input)' : path.map(String).join('.'));

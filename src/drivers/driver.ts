@@ -1,0 +1,115 @@
+/**
+ * The driver contract: the one interface between the engine and a platform. Activities call nothing else of a driver,
+ * and nothing outside src/drivers asks which platform it is; what differs is in `capabilities`.
+ *
+ * Rules for every driver:
+ * - Errors are `MaintenanceError`s of the catalogue and carry the vendor's own words.
+ * - "Already in that state" is success.
+ * - Never undo what somebody else did: only what carries exactly our mark.
+ * - Lists are paged inside. Every request has a timeout and ends when `context.signal` aborts.
+ * - Calls that start something return its task at once; they do not wait.
+ */
+import type { MaintenanceError } from '../core/errors.ts';
+import type { Host, Instance, Inventory } from '../core/inventory.ts';
+import type { Mark } from '../core/mark.ts';
+
+export interface Capabilities {
+  /** Who empties a host: the engine, instance by instance, or the platform in its own maintenance task. */
+  drains: 'engine' | 'platform';
+  liveMove: boolean;
+  coldMove: boolean;
+  /** A move that runs can be aborted, and leaves the instance where it was. */
+  abortMove: boolean;
+  /** The engine may name the target of a move. */
+  chooseTarget: boolean;
+  /** Instances can be stopped and started. */
+  stopStart: boolean;
+  /** The platform has a maintenance mode of its own; otherwise being cordoned and empty is all there is. */
+  maintenanceMode: boolean;
+  /** Usual speed of one live migration in MB/s, for estimates before anything was measured. */
+  moveMbPerSecond: number;
+}
+
+/** Handed to every call. */
+export interface CallContext {
+  /** Aborts the request; it belongs to the activity that makes the call. */
+  signal: AbortSignal;
+}
+
+export type TaskKind = 'move' | 'stop' | 'start' | 'enter' | 'exit';
+
+/** A long-running operation of the platform. Plain data: it travels in heartbeats. */
+export interface PlatformTask {
+  id: string;
+  kind: TaskKind;
+  /** Instance id for move, stop and start; host name for enter and exit. */
+  subject: string;
+}
+
+export type TaskStatus =
+  | { state: 'running'; /** 0 to 100. */ progress?: number; detail?: string }
+  | { state: 'done' }
+  | { state: 'failed'; error: MaintenanceError }
+  /** The platform no longer knows the task; look at the subject itself. */
+  | { state: 'vanished' };
+
+/** Why an instance cannot leave in a given way; an absent reason means that it can. */
+export interface InstanceAbility {
+  instance: Instance;
+  live?: string;
+  cold?: string;
+  stop?: string;
+}
+
+/** What the platform says about taking a host out, before anything is touched. */
+export interface HostCheck {
+  host: Host;
+  instances: InstanceAbility[];
+  /** What forbids it, by name, each a sentence an operator can act on. */
+  blockers: string[];
+  /** What is odd but no reason to stop. */
+  warnings: string[];
+}
+
+export interface Driver {
+  readonly platform: string;
+  readonly capabilities: Capabilities;
+
+  /** Everything the planner needs to know of the site, in bulk calls. */
+  inventory(context: CallContext): Promise<Inventory>;
+  /** One host as it is now, with what is on it. Throws UnknownHost. */
+  inspect(host: string, context: CallContext): Promise<{ host: Host; instances: Instance[] }>;
+  /** One instance as it is now, by id; undefined when it is gone. */
+  locate(instance: string, context: CallContext): Promise<Instance | undefined>;
+  precheck(host: string, context: CallContext): Promise<HostCheck>;
+
+  /** Keeps new instances off the host. A host cordoned by somebody else is left as it is. */
+  cordon(host: string, mark: Mark, context: CallContext): Promise<void>;
+  /** Lets new instances on again, if the cordon carries exactly this mark. */
+  uncordon(host: string, mark: Mark, context: CallContext): Promise<void>;
+
+  /** Starts to move an instance. `target` is a host name. */
+  move(
+    instance: string,
+    request: { how: 'live' | 'cold'; target?: string },
+    context: CallContext,
+  ): Promise<PlatformTask>;
+  /** Starts to stop an instance; leaves the mark on it where the platform can keep one. */
+  stop(instance: string, mark: Mark, context: CallContext): Promise<PlatformTask>;
+  /** Starts an instance and removes the mark. */
+  start(instance: string, mark: Mark, context: CallContext): Promise<PlatformTask>;
+
+  /** Starts to take the host into the platform's maintenance mode; undefined when it is in already. */
+  enter(host: string, mark: Mark, context: CallContext): Promise<PlatformTask | undefined>;
+  /** Starts to take it out; undefined when it is out already. */
+  exit(host: string, mark: Mark, context: CallContext): Promise<PlatformTask | undefined>;
+
+  /** The task of this kind that runs on this subject now, whoever started it. */
+  findTask(kind: TaskKind, subject: string, context: CallContext): Promise<PlatformTask | undefined>;
+  pollTask(task: PlatformTask, context: CallContext): Promise<TaskStatus>;
+  /** Asks a task to end. Success says only that the platform took the request. */
+  cancelTask(task: PlatformTask, context: CallContext): Promise<void>;
+
+  /** Logs out and closes connections. */
+  close(): Promise<void>;
+}
