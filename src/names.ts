@@ -26,6 +26,8 @@ export const SIGNALS = {
   continue: 'continue',
   pause: 'pause',
   approve: 'approve',
+  /** From a host workflow to its session; not for operators. */
+  hostReport: 'hostReport',
 } as const;
 
 export const UPDATES = {

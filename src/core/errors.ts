@@ -100,7 +100,8 @@ export const ERRORS = {
   },
   OperatorInterfered: {
     retryable: false,
-    meaning: 'Somebody else changed the host while it was ours: the mark is gone or another one stands there.',
+    meaning:
+      'Somebody else changed the host while it was ours: the mark is gone or another one stands there.',
     remedy: 'Agree who has the host; continue takes it up from where it stands.',
   },
   DeadlineExceeded: {
@@ -116,7 +117,8 @@ export const ERRORS = {
   RollbackFailed: {
     retryable: false,
     meaning: 'The host could not be put back into service.',
-    remedy: 'Repair what the message names, then continue or cancel again; the reconcile workflow also tries.',
+    remedy:
+      'Repair what the message names, then continue or cancel again; the reconcile workflow also tries.',
   },
   HostWorkflowLost: {
     retryable: false,
@@ -162,6 +164,11 @@ export const ERRORS = {
     retryable: false,
     meaning: 'The platform does not know the object.',
     remedy: 'It was removed meanwhile, or never was there; check the name.',
+  },
+  Unexpected: {
+    retryable: false,
+    meaning: 'Something happened that the engine does not know: a defect, or an action that failed in its own way.',
+    remedy: 'Read the message and the log of the worker; continue tries again.',
   },
   Unsupported: {
     retryable: false,

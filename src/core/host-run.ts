@@ -23,6 +23,7 @@ export interface InstanceDecision extends InstanceRef {
   action: 'live' | 'cold' | 'stop' | 'stay';
   /** Host name; absent where the platform chooses. */
   target?: string;
+  /** Those of its groups that limit how many members may be moving or stopped at one time. */
   groups?: string[];
   memoryMb: number;
 }
@@ -40,6 +41,8 @@ export interface MovedInstance extends InstanceRef {
 export interface Checkpoint {
   /** The step that did not end. */
   step: Step;
+  /** It was us who took the host into maintenance. */
+  entered: boolean;
   /** Actions that are done, by index in the order they run. */
   actionsDone: number[];
   moved: MovedInstance[];
@@ -50,10 +53,18 @@ export interface Checkpoint {
   rolledBack: boolean;
 }
 
+/** An action with what the worker's configuration says of it, decided once at the start of a session. */
+export interface ResolvedAction extends ActionSpec {
+  /** Present for an activity of another worker. */
+  external?: { taskQueue: string; activity: string };
+}
+
 /** A session's wishes for one host; small, and the same for every host of a session but for the overrides. */
 export interface HostSpec {
-  actions: ActionSpec[];
-  instances: Pick<InstanceWishes, 'mode' | 'stopped' | 'return'> & { overrides: Record<string, InstanceMode> };
+  actions: ResolvedAction[];
+  instances: Pick<InstanceWishes, 'mode' | 'stopped' | 'return'> & {
+    overrides: Record<string, InstanceMode>;
+  };
   timeouts: SessionSpec['timeouts'];
   onFailure: SessionSpec['onFailure'];
   onBusyHost: SessionSpec['onBusyHost'];
@@ -108,14 +119,30 @@ export interface Hold {
   since: string;
 }
 
+/** Memo of a host workflow: whose run it is. */
+export interface HostMemo {
+  session: string;
+  chain: string;
+  purpose: HostMaintenanceInput['purpose'];
+}
+
+/** Details of the failure of a host workflow. */
+export interface HostFailureDetails {
+  checkpoint: Checkpoint;
+  retryable: boolean;
+}
+
 /** Sent by a host workflow to its session. */
 export interface HostReport {
   host: string;
   step: Step;
   moved: number;
   total: number;
+  stopped: number;
   /** What it waits for, by name. */
   waitsFor?: string;
+  /** All instances have left; its share of the move budget is free. */
+  drained?: boolean;
 }
 
 /** The one argument every action gets, also an activity of somebody else's worker, as JSON. */

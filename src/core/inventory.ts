@@ -75,6 +75,14 @@ export interface Group {
   maxImpacted?: number;
 }
 
+/** Why an instance cannot leave its host in a given way; an absent reason means that it can. */
+export interface InstanceAbility {
+  instance: Instance;
+  live?: string;
+  cold?: string;
+  stop?: string;
+}
+
 export interface Inventory {
   hosts: Host[];
   instances: Instance[];

@@ -11,30 +11,46 @@ const name = z
   .string()
   .min(1)
   .max(255)
-  .regex(/^[^\s\p{Cc}](?:[^\p{Cc}]*[^\s\p{Cc}])?$/u, 'must not start or end with a blank, nor hold control characters');
+  .regex(
+    /^[^\s\p{Cc}](?:[^\p{Cc}]*[^\s\p{Cc}])?$/u,
+    'must not start or end with a blank, nor hold control characters',
+  );
 
 const duration = z
   .string()
   .max(32)
-  .refine((text) => parseDuration(text) !== undefined, 'must be a duration of at most 30d, such as 500ms, 90s, 15m, 2h or 1d')
+  .refine(
+    (text) => parseDuration(text) !== undefined,
+    'must be a duration of at most 30d, such as 500ms, 90s, 15m, 2h or 1d',
+  )
   .meta({ pattern: '^\\d+(\\.\\d+)?\\s?(ms|s|m|h|d)$', examples: ['90s', '15m', '2h'] });
 
-const timestamp = z.iso.datetime({ offset: true }).max(64).describe('RFC 3339, with a zone: 2027-03-01T22:00:00Z');
+const timestamp = z.iso
+  .datetime({ offset: true })
+  .max(64)
+  .describe('RFC 3339, with a zone: 2027-03-01T22:00:00Z');
 
 const metadata = z
   .record(z.string().max(255), z.json())
-  .refine((value) => JSON.stringify(value).length <= MAX_METADATA_CHARS, `must be at most ${MAX_METADATA_CHARS} characters of JSON`);
+  .refine(
+    (value) => JSON.stringify(value).length <= MAX_METADATA_CHARS,
+    `must be at most ${MAX_METADATA_CHARS} characters of JSON`,
+  );
 
 export const ACTION_TYPES = ['pre', 'host', 'compute', 'controller', 'post'] as const;
 export type ActionType = (typeof ACTION_TYPES)[number];
 
 const action = z.strictObject({
-  plugin: name.describe('Name of a built-in action (wait, webhook, command, approval) or of one in the configuration of the worker'),
+  plugin: name.describe(
+    'Name of a built-in action (wait, webhook, command, approval) or of one in the configuration of the worker',
+  ),
   type: z
     .enum(ACTION_TYPES)
     .describe('pre and post: once; host: on each host; compute and controller: on hosts of that role'),
   metadata: metadata.optional().describe('Handed to the action as it is'),
-  timeout: duration.optional().describe('Deadline of this action; the default is what is left of timeouts.work'),
+  timeout: duration
+    .optional()
+    .describe('Deadline of this action; the default is what is left of timeouts.work'),
 });
 
 export const INSTANCE_MODES = ['live', 'live-then-cold', 'cold', 'stop'] as const;
@@ -42,14 +58,33 @@ export type InstanceMode = (typeof INSTANCE_MODES)[number];
 
 const hostCount = z.union([
   z.int().min(1).max(MAX_HOSTS),
-  z.string().regex(/^(100|[1-9]\d?)%$/, 'must be a whole number of hosts, or a percentage from "1%" to "100%"'),
+  z
+    .string()
+    .regex(/^(100|[1-9]\d?)%$/, 'must be a whole number of hosts, or a percentage from "1%" to "100%"'),
 ]);
 
 const budget = z.strictObject({
-  maxConcurrentHosts: hostCount.default(1).describe('Hosts out at one time; a percentage is of the hosts of the session, at least 1'),
-  maxFailedHosts: z.int().min(0).max(MAX_HOSTS).default(0).describe('Held hosts the session tolerates before it starts no more'),
-  maxConcurrentMoves: z.int().min(1).max(10_000).optional().describe('Instances moving at one time over the whole session; no limit when absent'),
-  maxConcurrentMovesPerHost: z.int().min(1).max(100).default(1).describe('Instances leaving one host at one time'),
+  maxConcurrentHosts: hostCount
+    .default(1)
+    .describe('Hosts out at one time; a percentage is of the hosts of the session, at least 1'),
+  maxFailedHosts: z
+    .int()
+    .min(0)
+    .max(MAX_HOSTS)
+    .default(0)
+    .describe('Held hosts the session tolerates before it starts no more'),
+  maxConcurrentMoves: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .optional()
+    .describe('Instances moving at one time over the whole session; no limit when absent'),
+  maxConcurrentMovesPerHost: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(1)
+    .describe('Instances leaving one host at one time'),
   perDomain: z
     .strictObject({
       label: name.describe('Host label that names the failure domain, such as zone or rack'),
@@ -60,11 +95,20 @@ const budget = z.strictObject({
 
 const instances = z.strictObject({
   mode: z.enum(INSTANCE_MODES).default('live').describe('How running instances leave their host'),
-  stopped: z.enum(['stay', 'move']).default('stay').describe('Instances found stopped: left on the host, or moved cold'),
-  return: z.boolean().default(false).describe('Move instances back to the host they came from when it is done'),
+  stopped: z
+    .enum(['stay', 'move'])
+    .default('stay')
+    .describe('Instances found stopped: left on the host, or moved cold'),
+  return: z
+    .boolean()
+    .default(false)
+    .describe('Move instances back to the host they came from when it is done'),
   overrides: z
     .record(name, z.enum(INSTANCE_MODES))
-    .refine((value) => Object.keys(value).length <= MAX_OVERRIDES, `must have at most ${MAX_OVERRIDES} entries`)
+    .refine(
+      (value) => Object.keys(value).length <= MAX_OVERRIDES,
+      `must have at most ${MAX_OVERRIDES} entries`,
+    )
     .default({})
     .describe('Mode by instance name or id, for those that need another one'),
 });
@@ -87,7 +131,8 @@ const hostList = z
   .superRefine((hosts, context) => {
     const seen = new Set<string>();
     hosts.forEach((host, index) => {
-      if (seen.has(host)) context.addIssue({ code: 'custom', path: [index], message: `"${host}" is listed twice` });
+      if (seen.has(host))
+        context.addIssue({ code: 'custom', path: [index], message: `"${host}" is listed twice` });
       seen.add(host);
     });
   });
@@ -103,27 +148,47 @@ export const sessionSpec = z
   .strictObject({
     $schema: z.string().max(2048).optional().describe('For editors; ignored'),
     site: name.describe('Name of a site in the configuration of the worker'),
-    hosts: z.union([hostList, selector]).default([]).describe('Host names, or a selector; absent or empty: all hosts of the site'),
+    hosts: z
+      .union([hostList, selector])
+      .default([])
+      .describe('Host names, or a selector; absent or empty: all hosts of the site'),
     maintenanceAt: timestamp.optional().describe('No host starts before; absent: at once'),
-    maintenanceUntil: timestamp.optional().describe('No host starts that cannot be expected to be done before'),
+    maintenanceUntil: timestamp
+      .optional()
+      .describe('No host starts that cannot be expected to be done before'),
     workflow: z.enum(['default']).default('default'),
     metadata: metadata.default({}).describe('Notes that travel with the session; handed to actions'),
     actions: z.array(action).max(100).default([]),
     budget: budget.prefault({}),
     instances: instances.prefault({}),
-    timeouts: timeouts.prefault({}).describe('Deadlines of each step, absolute from its start whatever is retried'),
+    timeouts: timeouts
+      .prefault({})
+      .describe('Deadlines of each step, absolute from its start whatever is retried'),
     onFailure: z.enum(['hold', 'rollback']).default('hold').describe('What becomes of a host that fails'),
-    onBusyHost: z.enum(['wait', 'fail']).default('wait').describe('What to do about a host that another session has'),
+    onBusyHost: z
+      .enum(['wait', 'fail'])
+      .default('wait')
+      .describe('What to do about a host that another session has'),
     pauseBetweenHosts: duration.optional().describe('Rest after each host before the next one starts'),
-    dryRun: z.boolean().default(false).describe('Plan only: order, targets, moves, duration and blockers; nothing is touched'),
+    dryRun: z
+      .boolean()
+      .default(false)
+      .describe('Plan only: order, targets, moves, duration and blockers; nothing is touched'),
     resumeFrom: name.optional().describe('Id of an ended session whose standing this one takes over'),
   })
   .superRefine((spec, context) => {
     const issue = (path: (string | number)[], message: string): void => {
       context.addIssue({ code: 'custom', path, message });
     };
-    if (spec.maintenanceAt && spec.maintenanceUntil && Date.parse(spec.maintenanceUntil) <= Date.parse(spec.maintenanceAt)) {
-      issue(['maintenanceUntil'], `"${spec.maintenanceUntil}" is not after maintenanceAt "${spec.maintenanceAt}"`);
+    if (
+      spec.maintenanceAt &&
+      spec.maintenanceUntil &&
+      Date.parse(spec.maintenanceUntil) <= Date.parse(spec.maintenanceAt)
+    ) {
+      issue(
+        ['maintenanceUntil'],
+        `"${spec.maintenanceUntil}" is not after maintenanceAt "${spec.maintenanceAt}"`,
+      );
     }
     for (const problem of budgetProblems(spec.budget)) issue(['budget', ...problem.path], problem.message);
   });
@@ -137,7 +202,11 @@ export function budgetProblems(value: Budget): { path: string[]; message: string
       message: `${value.maxConcurrentMovesPerHost} is more than maxConcurrentMoves (${value.maxConcurrentMoves}) allows in all`,
     });
   }
-  if (value.perDomain && typeof value.maxConcurrentHosts === 'number' && value.perDomain.max > value.maxConcurrentHosts) {
+  if (
+    value.perDomain &&
+    typeof value.maxConcurrentHosts === 'number' &&
+    value.perDomain.max > value.maxConcurrentHosts
+  ) {
     problems.push({
       path: ['perDomain', 'max'],
       message: `${value.perDomain.max} is more than maxConcurrentHosts (${value.maxConcurrentHosts}) allows in all`,
@@ -171,8 +240,12 @@ export type CancelMessage = z.output<typeof cancelMessage>;
 /** Input of the signal `continue` and the update `continueSession`; empty: retry every held host. */
 export const continueMessage = z.strictObject({
   retry: hostList.optional().describe('Held hosts to take up again from where they stopped'),
-  skip: hostList.optional().describe('Hosts to leave out: those not started are not touched, held ones are put back'),
-  rollback: hostList.optional().describe('Held hosts, or hosts in flight, to put back into service without further work'),
+  skip: hostList
+    .optional()
+    .describe('Hosts to leave out: those not started are not touched, held ones are put back'),
+  rollback: hostList
+    .optional()
+    .describe('Held hosts, or hosts in flight, to put back into service without further work'),
   maintenanceUntil: timestamp.optional().describe('A new end of the maintenance window'),
 });
 export type ContinueMessage = z.output<typeof continueMessage>;
@@ -203,19 +276,27 @@ function flatten(issues: readonly z.core.$ZodIssue[], prefix: PropertyKey[] = []
   return issues.flatMap((issue): Issue[] => {
     const path = [...prefix, ...issue.path];
     if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-      const branches = issue.errors.filter((branch) => !branch.some((i) => i.code === 'invalid_type' && i.path.length === 0));
+      const branches = issue.errors.filter(
+        (branch) => !branch.some((i) => i.code === 'invalid_type' && i.path.length === 0),
+      );
       const best = branches[0] ?? issue.errors[0];
       if (branches.length === 0) {
-        const expected = issue.errors.flatMap((branch) => branch.map((i) => ('expected' in i ? String(i.expected) : ''))).filter(Boolean);
+        const expected = issue.errors
+          .flatMap((branch) => branch.map((i) => ('expected' in i ? String(i.expected) : '')))
+          .filter(Boolean);
         return [{ path, message: `expected ${[...new Set(expected)].join(' or ')}` }];
       }
       return flatten(best ?? [], path);
     }
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({ path: [...path, key], message: 'is not a key of a session; see docs/session.md' }));
+      return issue.keys.map((key) => ({
+        path: [...path, key],
+        message: 'is not a key of a session; see docs/session.md',
+      }));
     }
     return [{ path, message: issue.message }];
   });
 }
 
-const formatPath = (path: PropertyKey[]): string => (path.length === 0 ? '(input)' : path.map(String).join('.'));
+const formatPath = (path: PropertyKey[]): string =>
+  path.length === 0 ? '(input)' : path.map(String).join('.');

@@ -10,7 +10,7 @@
  * - Calls that start something return its task at once; they do not wait.
  */
 import type { MaintenanceError } from '../core/errors.ts';
-import type { Host, Instance, Inventory } from '../core/inventory.ts';
+import type { Host, Instance, InstanceAbility, Inventory } from '../core/inventory.ts';
 import type { Mark } from '../core/mark.ts';
 
 export interface Capabilities {
@@ -52,14 +52,6 @@ export type TaskStatus =
   | { state: 'failed'; error: MaintenanceError }
   /** The platform no longer knows the task; look at the subject itself. */
   | { state: 'vanished' };
-
-/** Why an instance cannot leave in a given way; an absent reason means that it can. */
-export interface InstanceAbility {
-  instance: Instance;
-  live?: string;
-  cold?: string;
-  stop?: string;
-}
 
 /** What the platform says about taking a host out, before anything is touched. */
 export interface HostCheck {

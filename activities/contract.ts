@@ -1,0 +1,138 @@
+/**
+ * The activities as workflows see them. Names and shapes are in every history: change them only by adding optional
+ * fields or new activities.
+ */
+import type { ErrorCode } from '../src/core/errors.ts';
+import type {
+  ActionInput,
+  Checkpoint,
+  HostOutcome,
+  HostSpec,
+  InstanceDecision,
+  InstanceRef,
+  MovedInstance,
+  Placement,
+  ResolvedAction,
+} from '../src/core/host-run.ts';
+import type { HostRole } from '../src/core/inventory.ts';
+import type { Plan } from '../src/core/progress.ts';
+import type { SessionSpec } from '../src/core/session-spec.ts';
+import type { Legacy } from '../src/core/standing.ts';
+
+/** A host, and on whose behalf something is done to it. */
+export interface HostRef {
+  site: string;
+  host: string;
+  session: string;
+  /** Sessions whose marks count as ours. */
+  adopts: string[];
+  /** It was us who took it into maintenance: on platforms that keep no mark, nothing else says so. */
+  entered: boolean;
+}
+
+/** A host that was chosen to be taken out next. */
+export interface ChosenHost {
+  host: string;
+  role: HostRole;
+  placement: Placement[];
+  moveSlots: number;
+  groupShares: Record<string, number>;
+  estimateMs: number;
+  /** Only those of the session's overrides that concern its instances. */
+  overrides: HostSpec['instances']['overrides'];
+}
+
+export interface HostChoice {
+  start: ChosenHost[];
+  /** Why no more are started now, by name. */
+  waitFor?: string;
+  /** Hosts this session has already done, found in their own workflows after a reset of the session. */
+  alreadyDone: HostOutcome[];
+}
+
+/** A move that was tried in this drain and failed. */
+export interface FailedMove {
+  instance: string;
+  how: 'live' | 'cold';
+  targets: string[];
+  tries: number;
+}
+
+export interface DrainRequest extends HostRef {
+  wishes: HostSpec['instances'];
+  /** Targets reserved when the host was chosen; kept where they are still possible. */
+  placement: Placement[];
+}
+
+export interface DrainPlan {
+  /** What to do next, in this order. */
+  decisions: InstanceDecision[];
+  /** Instances that cannot leave now, and why. */
+  blocked: (InstanceRef & { code: ErrorCode; reason: string })[];
+  warnings: string[];
+}
+
+export interface MoveOutcome {
+  /** `moved`: it is on `to` now. `gone`: it no longer exists, or had left by itself. */
+  result: 'moved' | 'gone';
+  to?: string;
+}
+
+/** Activities on the queue of a site: they talk to its platform. */
+export interface SiteActivities {
+  /** Names of the hosts meant, how many instances have to leave them, and what the actions are. Throws InvalidSession. */
+  resolveSession(request: {
+    site: string;
+    hosts: SessionSpec['hosts'];
+    instances: SessionSpec['instances'];
+    actions: SessionSpec['actions'];
+  }): Promise<{ hosts: string[]; instances: number; actions: ResolvedAction[] }>;
+  planSession(request: { site: string; session: string }): Promise<Plan>;
+  chooseHosts(request: { site: string; session: string; slots: number }): Promise<HostChoice>;
+
+  precheckHost(request: DrainRequest): Promise<DrainPlan>;
+  cordonHost(request: HostRef): Promise<void>;
+  planDrain(request: DrainRequest & { failed: FailedMove[] }): Promise<DrainPlan>;
+  moveInstance(
+    request: HostRef & { instance: InstanceRef; how: 'live' | 'cold'; from: string; target?: string },
+  ): Promise<MoveOutcome>;
+  /** `gone`: it no longer exists, or had left by itself. */
+  stopInstance(request: HostRef & { instance: InstanceRef }): Promise<{ result: 'stopped' | 'gone' }>;
+  startInstance(request: HostRef & { instance: InstanceRef }): Promise<{ result: 'started' | 'gone' }>;
+  enterMaintenance(request: HostRef): Promise<void>;
+  proveEmpty(request: HostRef): Promise<void>;
+  runAction(request: ActionInput): Promise<void>;
+  exitMaintenance(request: HostRef): Promise<void>;
+  /** Takes our cordon off, and says which instances on the host carry our mark and so are to be started. */
+  uncordonHost(request: HostRef): Promise<{ stopped: InstanceRef[] }>;
+  /** Ends what the platform still does to the host: moves are aborted, or seen to their end. */
+  settleHost(request: HostRef): Promise<void>;
+  verifyHost(
+    request: HostRef & { moved: MovedInstance[]; started: InstanceRef[] },
+  ): Promise<{ warnings: string[] }>;
+
+  /** Hosts that carry the mark of a session that does not look after them any more. */
+  findLeftovers(request: { site: string }): Promise<{ host: string; session: string; role: HostRole }[]>;
+}
+
+/** How another workflow holds a host. */
+export interface HostHolder {
+  session: string;
+  chain: string;
+}
+
+/** Activities on the queue of sessions: they talk to Temporal only. */
+export interface SessionActivities {
+  /** Throws InvalidSession, with the sites that are known, when nobody serves this one. */
+  lookUpSite(request: { site: string }): Promise<void>;
+  /** Throws InvalidSession when the session is unknown or still open. */
+  readLegacy(request: { session: string }): Promise<Legacy>;
+  /** Who has the host's workflow open now. */
+  findHolder(request: { site: string; host: string }): Promise<HostHolder | undefined>;
+  /** Waits until the host's workflow closes; its outcome when it was done on behalf of this chain. */
+  awaitHost(request: {
+    site: string;
+    host: string;
+    chain: string;
+  }): Promise<{ outcome?: HostOutcome; checkpoint?: Checkpoint }>;
+}

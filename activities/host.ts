@@ -1,0 +1,174 @@
+/** Activities that change where a host stands. Each looks first and does only what is missing. */
+import { MaintenanceError } from '../src/core/errors.ts';
+import type { InstanceRef } from '../src/core/host-run.ts';
+import { isRunning, type Host, type HostStanding } from '../src/core/inventory.ts';
+import { formatMark, parseMark, type Mark } from '../src/core/mark.ts';
+import type { Driver, PlatformTask } from '../src/drivers/driver.ts';
+import type { HostRef, SiteActivities } from './contract.ts';
+import type { InventoryCache } from './inventory-cache.ts';
+import { perform, type Io } from './io.ts';
+import { abortTask, driveTask, follow } from './platform-task.ts';
+
+/** Names shown in a message before the rest is only counted. */
+const NAMES_SHOWN = 10;
+
+type HostActivities = Pick<
+  SiteActivities,
+  'cordonHost' | 'enterMaintenance' | 'proveEmpty' | 'exitMaintenance' | 'uncordonHost' | 'settleHost' | 'verifyHost'
+>;
+
+export function createHostActivities(driver: Driver, inventory: InventoryCache): HostActivities {
+  return {
+    cordonHost: (ref) =>
+      perform(async (io) => {
+        const { host } = await driver.inspect(ref.host, io);
+        if (host.standing !== 'in-service') return;
+        await driver.cordon(ref.host, markOf(ref), io);
+        inventory.noteStanding(ref.host, 'cordoned');
+      }),
+
+    enterMaintenance: (ref) =>
+      perform(async (io) => {
+        if (!driver.capabilities.maintenanceMode) return;
+        const { host } = await driver.inspect(ref.host, io);
+        if (host.standing === 'maintenance') return;
+        if (host.standing === 'in-service') throw interfered(ref, host);
+        const end = await driveTask(driver, io, {
+          kind: 'enter',
+          subject: ref.host,
+          abort: true,
+          start: () => driver.enter(ref.host, ownMark(host, ref) ?? markOf(ref), io),
+        });
+        await expectStanding(ref, io, ['maintenance'], 'EnterFailed', end.state === 'failed' ? end.error : undefined);
+      }),
+
+    proveEmpty: (ref) =>
+      perform(async (io) => {
+        const { host, instances } = await driver.inspect(ref.host, io);
+        const running = instances.filter(isRunning);
+        if (running.length > 0) {
+          throw new MaintenanceError('HostNotEmpty', `still running on ${ref.host}: ${names(running)}`);
+        }
+        const expected: HostStanding = driver.capabilities.maintenanceMode ? 'maintenance' : 'cordoned';
+        if (host.standing !== expected) throw interfered(ref, host);
+      }),
+
+    exitMaintenance: (ref) =>
+      perform(async (io) => {
+        const { host } = await driver.inspect(ref.host, io);
+        const isOut: HostStanding[] = ['in-service', 'cordoned', 'down'];
+        // Somebody else's maintenance is not ours to end.
+        if (isOut.includes(host.standing) || !(ref.entered || ownMark(host, ref))) return;
+        const end = await driveTask(driver, io, {
+          kind: 'exit',
+          subject: ref.host,
+          abort: false,
+          start: () => driver.exit(ref.host, markOf(ref), io),
+        });
+        await expectStanding(ref, io, isOut, 'ExitFailed', end.state === 'failed' ? end.error : undefined);
+      }),
+
+    uncordonHost: (ref) =>
+      perform(async (io) => {
+        const { host, instances } = await driver.inspect(ref.host, io);
+        const mark = ownMark(host, ref);
+        if (mark && host.standing !== 'in-service') {
+          await driver.uncordon(ref.host, mark, io);
+          inventory.noteStanding(ref.host, 'in-service');
+        }
+        const stopped: InstanceRef[] = instances
+          .filter(({ state, stoppedBy }) => state === 'stopped' && isOurs(parseMark(stoppedBy), ref))
+          .map(({ id, name }) => ({ id, name }));
+        return { stopped };
+      }),
+
+    settleHost: (ref) =>
+      perform(async (io) => {
+        for (const kind of ['enter', 'exit'] as const) {
+          const task = await driver.findTask(kind, ref.host, io);
+          if (task) await settle(task, io, kind === 'enter');
+        }
+        const { instances } = await driver.inspect(ref.host, io);
+        for (const { id } of instances) {
+          for (const kind of ['move', 'stop'] as const) {
+            const task = await driver.findTask(kind, id, io);
+            if (task) await settle(task, io, kind === 'move' && driver.capabilities.abortMove);
+          }
+        }
+      }),
+
+    verifyHost: (ref) =>
+      perform(async (io) => {
+        const warnings: string[] = [];
+        const { host } = await driver.inspect(ref.host, io);
+        if (host.standing !== 'in-service') {
+          const foreign = host.standing === 'cordoned' && !ownMark(host, ref);
+          const words = `${ref.host} is ${host.standing}${host.cordonReason ? ` (${host.cordonReason})` : ''}`;
+          if (!foreign) throw new MaintenanceError('VerifyFailed', words);
+          warnings.push(`${words}: cordoned by somebody else, left so`);
+        }
+        const wrong: string[] = [];
+        for (const { id, name, to } of ref.moved) {
+          const instance = await driver.locate(id, io);
+          if (!instance) warnings.push(`${name} was deleted meanwhile`);
+          else if (instance.state === 'error') wrong.push(`${name} is in an error state on ${instance.host}`);
+          else if (instance.state === 'stopped') warnings.push(`${name} is stopped on ${to}`);
+        }
+        for (const { id, name } of ref.started) {
+          const instance = await driver.locate(id, io);
+          if (!instance) warnings.push(`${name} was deleted meanwhile`);
+          else if (!isRunning(instance)) wrong.push(`${name} was stopped by us and is ${instance.state} on ${instance.host}`);
+        }
+        if (wrong.length > 0) throw new MaintenanceError('VerifyFailed', wrong.slice(0, NAMES_SHOWN).join('; '));
+        return { warnings };
+      }),
+  };
+
+  async function settle(task: PlatformTask, io: Io, abort: boolean): Promise<void> {
+    if (abort) await abortTask(driver, task);
+    else await follow(driver, task, io, (milliseconds) => io.sleep(milliseconds));
+  }
+
+  /** The platform's task may lie either way; where the host stands is what counts. */
+  async function expectStanding(
+    ref: HostRef,
+    io: Io,
+    expected: HostStanding[],
+    code: 'EnterFailed' | 'ExitFailed',
+    cause: MaintenanceError | undefined,
+  ): Promise<void> {
+    const { host } = await driver.inspect(ref.host, io);
+    if (expected.includes(host.standing)) return;
+    const vendor = cause?.vendor ?? cause?.message;
+    throw new MaintenanceError(code, `${ref.host} is ${host.standing}`, {
+      ...(vendor === undefined ? {} : { vendor }),
+      ...(cause === undefined ? {} : { cause }),
+    });
+  }
+}
+
+export const markOf = ({ session, host }: HostRef): Mark => ({ session, host });
+
+/** Whether a mark is that of this session, or of one that it resumes. */
+export function isOurs(mark: Mark | undefined, { session, adopts, host }: HostRef): mark is Mark {
+  return mark?.host === host && (mark.session === session || adopts.includes(mark.session));
+}
+
+/** The mark on the host, if it counts as ours. */
+export function ownMark(host: Host, ref: HostRef): Mark | undefined {
+  const mark = parseMark(host.cordonReason);
+  return isOurs(mark, ref) ? mark : undefined;
+}
+
+/** `web-1, web-2 and 3 more`. */
+export function names(instances: readonly InstanceRef[]): string {
+  const shown = instances.slice(0, NAMES_SHOWN).map(({ name }) => name);
+  const more = instances.length - shown.length;
+  return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ');
+}
+
+const interfered = (ref: HostRef, host: Host): MaintenanceError =>
+  new MaintenanceError(
+    'OperatorInterfered',
+    `${ref.host} is ${host.standing}${host.cordonReason ? ` (${host.cordonReason})` : ''}, but was cordoned as "${formatMark(markOf(ref))}"`,
+  );

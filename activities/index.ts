@@ -1,0 +1,32 @@
+import type { Client } from '@temporalio/client';
+import type { ActionsConfig } from '../src/config.ts';
+import type { Driver } from '../src/drivers/driver.ts';
+import { createActionRunner } from './actions/index.ts';
+import type { SessionActivities, SiteActivities } from './contract.ts';
+import { createHostActivities } from './host.ts';
+import { createInstanceActivities } from './instances.ts';
+import { InventoryCache } from './inventory-cache.ts';
+import { perform } from './io.ts';
+import { createLeftoverActivities } from './leftovers.ts';
+import { createPlanningActivities } from './planning.ts';
+import { createSessionActivities } from './session.ts';
+import { StandingReader } from './standing-reader.ts';
+
+/** The activities of the queue of one site. */
+export function createSiteActivities(driver: Driver, client: Client, actions: ActionsConfig): SiteActivities {
+  const inventory = new InventoryCache(driver);
+  const reader = new StandingReader(client);
+  const runAction = createActionRunner(actions);
+  return {
+    ...createPlanningActivities({ driver, client, inventory, reader, actions }),
+    ...createHostActivities(driver, inventory),
+    ...createInstanceActivities(driver, inventory),
+    ...createLeftoverActivities(driver, client, reader),
+    runAction: (input) =>
+      perform((io) => runAction(input, { signal: io.signal, heartbeat: (details) => io.keep(details), resumed: io.resumed })),
+  };
+}
+
+/** The activities of the queue of sessions; `sites` are those whose activities run in this worker too. */
+export const createMaintenanceActivities = (client: Client, sites: readonly string[]): SessionActivities =>
+  createSessionActivities(client, sites);

@@ -1,0 +1,54 @@
+/** A snapshot of a site that is fresh enough to plan with, shared by all activities of a worker. */
+import type { HostStanding } from '../src/core/inventory.ts';
+import { Snapshot } from '../src/core/planning/snapshot.ts';
+import type { CallContext, Driver } from '../src/drivers/driver.ts';
+
+/** The inventory is read again after this long, or after ten times what reading it took: then it costs a tenth at most. */
+const FRESH_MS = 1_000;
+const FRESH_FACTOR = 10;
+
+/**
+ * Keeps one snapshot per site. What this worker does itself is written through at once; what others do is seen with the
+ * next reading. A plan made on a snapshot that is a little old is checked by the platform when it is carried out.
+ */
+export class InventoryCache {
+  readonly #driver: Driver;
+  #current: { snapshot: Snapshot; until: number } | undefined;
+  #reading: Promise<Snapshot> | undefined;
+  /** What was written through while a reading was under way: it may have been read before. */
+  #lately: ((snapshot: Snapshot) => void)[] = [];
+
+  constructor(driver: Driver) {
+    this.#driver = driver;
+  }
+
+  /** @param fresh read anew, whatever the age: after the platform refused what the last snapshot allowed. */
+  async snapshot(context: CallContext, fresh = false): Promise<Snapshot> {
+    if (!fresh && this.#current && Date.now() < this.#current.until) return this.#current.snapshot;
+    this.#reading ??= this.#read(context).finally(() => (this.#reading = undefined));
+    return this.#reading;
+  }
+
+  noteMoved(instance: string, target: string): void {
+    this.#note((snapshot) => snapshot.moveInstance(instance, target));
+  }
+
+  noteStanding(host: string, standing: HostStanding): void {
+    this.#note((snapshot) => snapshot.setStanding(host, standing));
+  }
+
+  #note(change: (snapshot: Snapshot) => void): void {
+    if (this.#current) change(this.#current.snapshot);
+    if (this.#reading) this.#lately.push(change);
+  }
+
+  async #read(context: CallContext): Promise<Snapshot> {
+    const startedAt = Date.now();
+    this.#lately = [];
+    const snapshot = new Snapshot(await this.#driver.inventory(context));
+    for (const change of this.#lately) change(snapshot);
+    const took = Date.now() - startedAt;
+    this.#current = { snapshot, until: Date.now() + Math.max(FRESH_MS, took * FRESH_FACTOR) };
+    return snapshot;
+  }
+}

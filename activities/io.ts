@@ -1,0 +1,72 @@
+/** The edge between activities and drivers: heartbeats, cancellation, and the one place where errors change their kind. */
+import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
+import { MaintenanceError, type ErrorCode } from '../src/core/errors.ts';
+import type { CallContext } from '../src/drivers/driver.ts';
+
+/**
+ * A worker is taken for dead after four seconds without a beat. Every request to a platform has a timeout of its own,
+ * so beating while one is under way hides nothing that could last.
+ */
+const BEAT_MS = 1_000;
+
+/** Trouble that passes by itself; the engine repeats the activity. Everything else goes back to the workflow at once. */
+const PASSING: readonly ErrorCode[] = ['PlatformUnreachable', 'PlatformBusy', 'PlatformError', 'PlatformGarbled'];
+
+/** What an activity may do beside its own work. */
+export interface Io extends CallContext {
+  /** Details of the last heartbeat of an earlier attempt. */
+  resumed: unknown;
+  /** Keeps details for the next attempt, should this one die. */
+  keep(details: unknown): void;
+  /** Sleeps; throws when the activity is cancelled. */
+  sleep(milliseconds: number): Promise<void>;
+  /** Whether it is over because the worker stops: a new worker will go on, so nothing must be undone. */
+  workerStops(): boolean;
+}
+
+/** Runs the body of an activity. */
+export async function perform<T>(work: (io: Io) => Promise<T>): Promise<T> {
+  const context = Context.current();
+  let details: unknown = context.info.heartbeatDetails;
+  const beat = setInterval(() => context.heartbeat(details), BEAT_MS);
+  try {
+    return await work({
+      signal: context.cancellationSignal,
+      resumed: context.info.heartbeatDetails,
+      keep: (value) => {
+        details = value;
+        context.heartbeat(value);
+      },
+      sleep: (milliseconds) => context.sleep(milliseconds),
+      workerStops: () => context.cancellationDetails?.workerShutdown === true,
+    });
+  } catch (error) {
+    if (error instanceof CancelledFailure || error instanceof ApplicationFailure) throw error;
+    if (context.cancellationSignal.aborted) throw new CancelledFailure('the activity was cancelled');
+    throw toFailure(error);
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+/** A driver's error as Temporal's: type is the code, the message carries the vendor's words. */
+function toFailure(error: unknown): ApplicationFailure {
+  if (!(error instanceof MaintenanceError)) {
+    const message = error instanceof Error ? error.message : String(error);
+    return ApplicationFailure.create({
+      type: 'Unexpected',
+      message,
+      nonRetryable: false,
+      ...(error instanceof Error ? { cause: error } : {}),
+    });
+  }
+  const { code, message, vendor, retryable, retryAfterMs } = error;
+  const words = vendor === undefined || message.includes(vendor) ? message : `${message} (${vendor})`;
+  return ApplicationFailure.create({
+    type: code,
+    message: words,
+    nonRetryable: !(PASSING.includes(code) && retryable),
+    details: [{ retryable, vendor }],
+    ...(retryAfterMs === undefined ? {} : { nextRetryDelay: retryAfterMs }),
+  });
+}

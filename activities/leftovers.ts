@@ -1,0 +1,49 @@
+/** Finds hosts that carry our mark although nobody looks after them any more. */
+import type { Client } from '@temporalio/client';
+import { parseMark, type Mark } from '../src/core/mark.ts';
+import type { Driver } from '../src/drivers/driver.ts';
+import { hostWorkflowId } from '../src/names.ts';
+import type { SiteActivities } from './contract.ts';
+import { perform } from './io.ts';
+import { describe } from './session.ts';
+import type { StandingReader } from './standing-reader.ts';
+
+export function createLeftoverActivities(
+  driver: Driver,
+  client: Client,
+  reader: StandingReader,
+): Pick<SiteActivities, 'findLeftovers'> {
+  return {
+    findLeftovers: ({ site }) =>
+      perform(async (io) => {
+        const { hosts, instances } = await driver.inventory(io);
+        const marks = new Map<string, Mark>();
+        for (const { state, stoppedBy } of instances) {
+          const mark = state === 'stopped' ? parseMark(stoppedBy) : undefined;
+          if (mark) marks.set(mark.host, mark);
+        }
+        for (const { name, cordonReason } of hosts) {
+          const mark = parseMark(cordonReason);
+          if (mark?.host === name) marks.set(name, mark);
+        }
+        const found: Awaited<ReturnType<SiteActivities['findLeftovers']>> = [];
+        for (const host of hosts) {
+          const mark = marks.get(host.name);
+          if (mark && !(await isLookedAfter(site, mark))) {
+            found.push({ host: host.name, session: mark.session, role: host.role });
+          }
+        }
+        return found;
+      }),
+  };
+
+  /** Its own workflow runs, or its session is open and means to go on with it. */
+  async function isLookedAfter(site: string, { session, host }: Mark): Promise<boolean> {
+    const run = await describe(client, hostWorkflowId(site, host));
+    if (run?.status.name === 'RUNNING') return true;
+    const owner = await describe(client, session);
+    if (owner?.status.name !== 'RUNNING') return false;
+    const status = (await reader.read(session))?.scope.get(host);
+    return status === 'out' || status === 'held' || status === 'pending';
+  }
+}

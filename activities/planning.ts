@@ -1,0 +1,181 @@
+/** Activities that look at the whole site: what a session means, its plan, and which hosts come next. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ActionsConfig } from '../src/config.ts';
+import type { HostOutcome, HostSpec, ResolvedAction } from '../src/core/host-run.ts';
+import { isRunning, type Host } from '../src/core/inventory.ts';
+import { nextHosts, type ChosenHost as Choice } from '../src/core/planning/next-hosts.ts';
+import { planSession, workSeconds } from '../src/core/planning/plan-session.ts';
+import type { Snapshot } from '../src/core/planning/snapshot.ts';
+import type { SessionSpec } from '../src/core/session-spec.ts';
+import { hostWorkflowId } from '../src/names.ts';
+import type { ChosenHost, SiteActivities } from './contract.ts';
+import { createDrainActivities, type PlanningDeps } from './drain.ts';
+import { perform } from './io.ts';
+import { describe, invalidSession, readOutcome } from './session.ts';
+import type { SessionStanding } from './standing-reader.ts';
+
+const PROBLEMS_NAMED = 20;
+
+type PlanningActivities = Pick<
+  SiteActivities,
+  'resolveSession' | 'planSession' | 'chooseHosts' | 'precheckHost' | 'planDrain'
+>;
+
+export function createPlanningActivities(deps: PlanningDeps & { actions: ActionsConfig }): PlanningActivities {
+  const { driver, client, inventory, reader } = deps;
+  return {
+    ...createDrainActivities(deps),
+
+    resolveSession: ({ hosts, instances, actions }) =>
+      perform(async (io) => {
+        const snapshot = await inventory.snapshot(io, true);
+        const resolved = resolveActions(actions, deps.actions);
+        const found = resolveHosts(hosts, snapshot);
+        const problems = [...found.problems, ...resolved.problems, ...overrideProblems(instances, snapshot)];
+        if (problems.length > 0) throw invalidSession(listed(problems));
+        return { hosts: found.hosts, instances: countLeaving(found.hosts, snapshot), actions: resolved.actions };
+      }),
+
+    planSession: ({ session }) =>
+      perform(async (io) => {
+        const standing = await readStanding(session);
+        const snapshot = await inventory.snapshot(io, true);
+        const steps = planSession({
+          snapshot,
+          scope: standing.hosts,
+          spec: standing,
+          capabilities: driver.capabilities,
+        });
+        // A large plan takes seconds; in between, other activities must be able to say that they are alive.
+        for (;;) {
+          const step = steps.next();
+          if (step.done === true) return step.value;
+          await nextTurn();
+          io.signal.throwIfAborted();
+        }
+      }),
+
+    chooseHosts: ({ site, session, slots }) =>
+      perform(async (io) => {
+        const standing = await readStanding(session);
+        const snapshot = await inventory.snapshot(io);
+        const { start, waitFor } = nextHosts({
+          snapshot,
+          scope: standing.scope,
+          inFlight: standing.out,
+          freeSlots: slots,
+          budget: standing.budget,
+          wishes: standing.instances,
+          moveMbPerSecond: driver.capabilities.moveMbPerSecond,
+          workSeconds: workSeconds(standing.actions),
+          ...(standing.retry.length === 0 ? {} : { first: new Set(standing.retry) }),
+        });
+        const alreadyDone: HostOutcome[] = [];
+        const fresh: ChosenHost[] = [];
+        for (const choice of start) {
+          const outcome = standing.retry.includes(choice.host)
+            ? undefined
+            : await readOutcome(client, await describe(client, hostWorkflowId(site, choice.host)), standing.chain);
+          if (outcome) alreadyDone.push(outcome);
+          else fresh.push(chosen(choice, snapshot, standing.instances));
+        }
+        return { start: fresh, alreadyDone, ...(waitFor === undefined ? {} : { waitFor }) };
+      }),
+  };
+
+  async function readStanding(session: string): Promise<SessionStanding> {
+    const standing = await reader.read(session);
+    if (!standing) throw new Error(`session ${session} does not answer`);
+    return standing;
+  }
+}
+
+function chosen(choice: Choice, snapshot: Snapshot, { overrides }: SessionSpec['instances']): ChosenHost {
+  const { host, role, placement, moveSlots, groupShares, estimateMs } = choice;
+  const index = snapshot.indexOf(host);
+  const own: HostSpec['instances']['overrides'] = {};
+  for (const { id, name } of index === undefined ? [] : snapshot.instancesOn(index)) {
+    for (const key of [id, name]) {
+      const mode = overrides[key];
+      if (mode !== undefined) own[key] = mode;
+    }
+  }
+  return { host, role, placement, moveSlots, groupShares: { ...groupShares }, estimateMs, overrides: own };
+}
+
+function resolveHosts(wanted: SessionSpec['hosts'], snapshot: Snapshot): { hosts: string[]; problems: string[] } {
+  if (Array.isArray(wanted)) {
+    const unknown = wanted.flatMap((host, index) =>
+      snapshot.indexOf(host) === undefined ? [`hosts.${index}: the site has no host "${host}"`] : [],
+    );
+    if (unknown.length > 0) return { hosts: [], problems: unknown };
+    if (wanted.length > 0) return { hosts: wanted, problems: [] };
+    const all = snapshot.hosts.map(({ name }) => name);
+    return { hosts: all, problems: all.length === 0 ? ['hosts: the site has no hosts'] : [] };
+  }
+  const labels = Object.entries(wanted.selector);
+  const matching = snapshot.hosts.filter((host) => labels.every(([label, value]) => labelOf(host, label) === value));
+  const text = labels.map(([label, value]) => `${label}=${value}`).join(', ');
+  return {
+    hosts: matching.map(({ name }) => name),
+    problems: matching.length === 0 ? [`hosts.selector: no host of the site has the labels ${text}`] : [],
+  };
+}
+
+const labelOf = ({ labels, role }: Host, label: string): string | undefined =>
+  labels[label] ?? (label === 'role' ? role : undefined);
+
+/** Built-in actions that need nothing of the configuration. */
+const IN_WORKFLOW = ['wait', 'approval'];
+
+function resolveActions(
+  actions: SessionSpec['actions'],
+  config: ActionsConfig,
+): { actions: ResolvedAction[]; problems: string[] } {
+  const problems: string[] = [];
+  const resolved = actions.map((action, index): ResolvedAction => {
+    const at = `actions.${index}`;
+    const external = config.activities[action.plugin];
+    if (external) return { ...action, external };
+    const { metadata = {} } = action;
+    if (action.plugin === 'webhook') {
+      problems.push(...choiceProblems(`${at}.metadata.endpoint`, metadata['endpoint'], config.webhook.endpoints));
+    } else if (action.plugin === 'command') {
+      problems.push(...choiceProblems(`${at}.metadata.command`, metadata['command'], config.command.allow));
+    } else if (action.plugin === 'wait') {
+      const seconds = metadata['seconds'];
+      const fine = typeof seconds === 'number' && seconds >= 0 && seconds <= 30 * 86_400;
+      if (!fine) problems.push(`${at}.metadata.seconds: must be a number of seconds from 0 to 30 days`);
+    } else if (!IN_WORKFLOW.includes(action.plugin)) {
+      const known = ['approval', 'command', 'wait', 'webhook', ...Object.keys(config.activities)].sort().join(', ');
+      problems.push(`${at}.plugin: there is no action "${action.plugin}"; known are ${known}`);
+    }
+    return action;
+  });
+  return { actions: resolved, problems };
+}
+
+function choiceProblems(at: string, value: unknown, choices: Record<string, unknown>): string[] {
+  if (typeof value === 'string' && Object.hasOwn(choices, value)) return [];
+  const known = Object.keys(choices).sort().join(', ') || 'none';
+  return [`${at}: ${JSON.stringify(value) ?? 'nothing'} is not in the configuration of the worker; it has ${known}`];
+}
+
+function overrideProblems({ overrides }: SessionSpec['instances'], snapshot: Snapshot): string[] {
+  return Object.keys(overrides).flatMap((key) =>
+    snapshot.instancesCalled(key).length > 0 ? [] : [`instances.overrides.${key}: the site has no instance of this name or id`],
+  );
+}
+
+const countLeaving = (hosts: readonly string[], snapshot: Snapshot): number =>
+  hosts.reduce((sum, host) => {
+    const index = snapshot.indexOf(host);
+    return sum + (index === undefined ? 0 : snapshot.instancesOn(index).filter(isRunning).length);
+  }, 0);
+
+function listed(problems: readonly string[]): string {
+  const shown = problems.slice(0, PROBLEMS_NAMED);
+  const more = problems.length - shown.length;
+  return (more > 0 ? [...shown, `and ${more} more`] : shown).join('; ');
+}
+

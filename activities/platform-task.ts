@@ -1,0 +1,67 @@
+/** Drives one long-running operation of a platform to its end, whoever started it. */
+import type { Driver, PlatformTask, TaskKind, TaskStatus } from '../src/drivers/driver.ts';
+import type { Io } from './io.ts';
+
+const FIRST_POLL_MS = 50;
+const LONGEST_POLL_MS = 2_000;
+
+/** An abort that the platform does not carry out is given up after this long; the next look decides by what is there. */
+const ABORT_MS = 60_000;
+
+/** How a task ended; `vanished`: look at the subject itself. */
+export type TaskEnd = Exclude<TaskStatus, { state: 'running' }>;
+
+/**
+ * Finds the task that runs for the subject, or starts it, and follows it to its end. The task's id is kept in the
+ * heartbeat at once, so that a new attempt follows it instead of starting another.
+ *
+ * When the activity is cancelled and `abort` is set, the task is cancelled on the platform and followed to its end all
+ * the same, so that what came of it is known.
+ */
+export async function driveTask(
+  driver: Driver,
+  io: Io,
+  work: { kind: TaskKind; subject: string; abort: boolean; start: () => Promise<PlatformTask | undefined> },
+): Promise<TaskEnd> {
+  const { kind, subject, abort, start } = work;
+  const kept = keptTask(io.resumed, kind, subject);
+  const task = kept ?? (await driver.findTask(kind, subject, io)) ?? (await start());
+  if (!task) return { state: 'done' };
+  io.keep({ task });
+  try {
+    return await follow(driver, task, io, (milliseconds) => io.sleep(milliseconds));
+  } catch (error) {
+    if (!io.signal.aborted || io.workerStops() || !abort) throw error;
+    return await abortTask(driver, task);
+  }
+}
+
+/** Asks the platform to end the task, and sees it to its end. */
+export async function abortTask(driver: Driver, task: PlatformTask): Promise<TaskEnd> {
+  const signal = AbortSignal.timeout(ABORT_MS);
+  await driver.cancelTask(task, { signal });
+  return follow(driver, task, { signal }, (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)));
+}
+
+/** Polls until the task is over, ever more slowly. */
+export async function follow(
+  driver: Driver,
+  task: PlatformTask,
+  context: { signal: AbortSignal },
+  sleep: (milliseconds: number) => Promise<void>,
+): Promise<TaskEnd> {
+  for (let pause = FIRST_POLL_MS; ; pause = Math.min(LONGEST_POLL_MS, pause * 1.5)) {
+    const status = await driver.pollTask(task, context);
+    if (status.state !== 'running') return status;
+    await sleep(pause);
+  }
+}
+
+/** The task that an earlier attempt has started, if it is for the same thing. */
+function keptTask(details: unknown, kind: TaskKind, subject: string): PlatformTask | undefined {
+  if (typeof details !== 'object' || details === null || !('task' in details)) return undefined;
+  const task = details.task as Partial<PlatformTask>;
+  return task.kind === kind && task.subject === subject && typeof task.id === 'string'
+    ? { id: task.id, kind, subject }
+    : undefined;
+}

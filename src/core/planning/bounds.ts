@@ -1,0 +1,57 @@
+/** The least that a session can cost, however well it is planned. */
+import type { Budget, InstanceWishes } from '../session-spec.ts';
+import { departuresOf } from './departures.ts';
+import { drainSeconds, hostSeconds, type WorkSeconds } from './estimate.ts';
+import type { HostIndex, Snapshot } from './snapshot.ts';
+
+export interface BoundsRequest {
+  /** The site before the session. */
+  snapshot: Snapshot;
+  /** Hosts that are taken out, by name. */
+  hosts: readonly string[];
+  budget: Pick<Budget, 'perDomain' | 'maxConcurrentMoves' | 'maxConcurrentMovesPerHost'>;
+  maxConcurrentHosts: number;
+  wishes: InstanceWishes;
+  moveMbPerSecond: number;
+  workSeconds: WorkSeconds;
+  pauseSeconds: number;
+}
+
+export interface Bounds {
+  moves: number;
+  /** In seconds. */
+  makespan: number;
+}
+
+/**
+ * Moves: one for each instance that has to leave, and another if it returns. Makespan: no less than the longest host,
+ * and than all hosts together over as many as may be out at once, in the whole session and in each failure domain.
+ */
+export function boundsOf(request: BoundsRequest): Bounds {
+  const { snapshot, budget, wishes, maxConcurrentHosts } = request;
+  const hosts = request.hosts.flatMap((name) => snapshot.indexOf(name) ?? []);
+  const durations = new Map(hosts.map((host) => [host, leastSeconds(request, host)]));
+  const moves = hosts.reduce((sum, host) => sum + departuresOf(snapshot, host, wishes).moves.length, 0);
+  const lanes = [{ members: hosts, abreast: maxConcurrentHosts }];
+  if (budget.perDomain !== undefined) {
+    const { label, max } = budget.perDomain;
+    const domains = snapshot.domains(label);
+    for (const domain of new Set(domains)) {
+      lanes.push({ members: hosts.filter((host) => domains[host] === domain), abreast: max });
+    }
+  }
+  const spans = lanes.map(({ members, abreast }) => {
+    const total = members.reduce((sum, host) => sum + (durations.get(host) ?? 0), 0);
+    const pauses = Math.max(0, members.length - abreast) * request.pauseSeconds;
+    return (total + pauses) / abreast;
+  });
+  return { moves: wishes.return ? 2 * moves : moves, makespan: Math.max(0, ...durations.values(), ...spans) };
+}
+
+/** How long a host takes that has the whole move budget to itself. */
+function leastSeconds({ snapshot, budget, wishes, moveMbPerSecond, workSeconds }: BoundsRequest, host: HostIndex): number {
+  const moveSlots = Math.min(budget.maxConcurrentMovesPerHost, budget.maxConcurrentMoves ?? Infinity);
+  const departures = departuresOf(snapshot, host, wishes);
+  const drain = drainSeconds(departures, { moveSlots, groupShares: {} }, moveMbPerSecond);
+  return hostSeconds(drain, workSeconds[snapshot.host(host).role], wishes.return);
+}

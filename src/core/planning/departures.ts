@@ -1,0 +1,91 @@
+/** Which instances have to leave a host that is taken out, and how, by what the session wishes. */
+import { isRunning } from '../inventory.ts';
+import type { Instance } from '../inventory.ts';
+import type { InstanceDecision } from '../host-run.ts';
+import type { InstanceMode, InstanceWishes } from '../session-spec.ts';
+import type { HostIndex, Load, Snapshot } from './snapshot.ts';
+
+/**
+ * What becomes of the instance when its host is taken out. `live` and `cold` need a target; `stop` and `stay` do not.
+ * An instance in an error state cannot be moved and holds nobody back: it stays.
+ */
+export function wayOut(instance: Instance, wishes: InstanceWishes): InstanceDecision['action'] {
+  if (!isRunning(instance)) return instance.state === 'stopped' && wishes.stopped === 'move' ? 'cold' : 'stay';
+  const mode = modeOf(instance, wishes);
+  return mode === 'live-then-cold' ? 'live' : mode;
+}
+
+/** An id outranks a name. */
+function modeOf({ id, name }: Instance, { overrides, mode }: InstanceWishes): InstanceMode {
+  const own = [id, name].find((key) => Object.hasOwn(overrides, key));
+  return (own === undefined ? undefined : overrides[own]) ?? mode;
+}
+
+/** Instances of one host that matter when it is taken out. */
+export interface Departures {
+  /** They need a target. */
+  moves: Instance[];
+  /** They are stopped, and started again when the host is back. */
+  stops: Instance[];
+  /** One of us has stopped them already, on an earlier run. */
+  down: Instance[];
+}
+
+export const NO_DEPARTURES: Departures = { moves: [], stops: [], down: [] };
+
+export function departuresOf(snapshot: Snapshot, host: HostIndex, wishes: InstanceWishes): Departures {
+  const departures: Departures = { moves: [], stops: [], down: [] };
+  for (const instance of snapshot.instancesOn(host)) {
+    const way = wayOut(instance, wishes);
+    if (way === 'live' || way === 'cold') departures.moves.push(instance);
+    if (way === 'stop') departures.stops.push(instance);
+    if (way === 'stay' && instance.state === 'stopped' && instance.stoppedBy !== undefined) departures.down.push(instance);
+  }
+  return departures;
+}
+
+/** Instances that move off each host, taken together, without a walk over them but where overrides single some out. */
+export class DepartureLoads {
+  readonly #snapshot: Snapshot;
+  readonly #wishes: InstanceWishes;
+  readonly #exact = new Map<HostIndex, { moves: Load; stops: Load }>();
+
+  constructor(snapshot: Snapshot, wishes: InstanceWishes) {
+    this.#snapshot = snapshot;
+    this.#wishes = wishes;
+    for (const idOrName of Object.keys(wishes.overrides)) {
+      for (const { host } of snapshot.instancesCalled(idOrName)) this.#walk(host);
+    }
+  }
+
+  moves(host: HostIndex): Load {
+    const exact = this.#exact.get(host);
+    if (exact !== undefined) return exact.moves;
+    const { mode, stopped } = this.#wishes;
+    if (stopped === 'stay') return mode === 'stop' ? this.#snapshot.loadOf([]) : this.#snapshot.running(host);
+    if (mode === 'stop') return this.#snapshot.stopped(host);
+    return both(this.#snapshot.running(host), this.#snapshot.stopped(host));
+  }
+
+  stops(host: HostIndex): Load {
+    const exact = this.#exact.get(host);
+    if (exact !== undefined) return exact.stops;
+    return this.#wishes.mode === 'stop' ? this.#snapshot.running(host) : this.#snapshot.loadOf([]);
+  }
+
+  #walk(host: string): void {
+    const index = this.#snapshot.indexOf(host);
+    if (index === undefined || this.#exact.has(index)) return;
+    const { moves, stops } = departuresOf(this.#snapshot, index, this.#wishes);
+    this.#exact.set(index, { moves: this.#snapshot.loadOf(moves), stops: this.#snapshot.loadOf(stops) });
+  }
+}
+
+const both = (a: Load, b: Load): Load => ({
+  count: a.count + b.count,
+  vcpus: a.vcpus + b.vcpus,
+  memoryMb: a.memoryMb + b.memoryMb,
+  diskGb: a.diskGb + b.diskGb,
+  largestMb: Math.max(a.largestMb, b.largestMb),
+  pins: [...a.pins, ...b.pins],
+});

@@ -1,0 +1,1 @@
+export type { ChosenHost, NextHosts, NextHostsRequest as SessionStanding } from './choice.ts';

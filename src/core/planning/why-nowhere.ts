@@ -1,0 +1,116 @@
+/** Says, by name, why no host can take an instance. Only called once that is known. */
+import type { Group, Resources } from '../inventory.ts';
+import { affineHosts } from './bundles.ts';
+import type { Bundle } from './bundles.ts';
+import { listNames } from './natural-order.ts';
+import { carries } from './pools.ts';
+import { isAvoided, type PlacementRequest } from './place-instances.ts';
+import { maxPerHost } from './room.ts';
+import type { HostIndex } from './snapshot.ts';
+
+interface Rule {
+  keeps: (host: HostIndex) => boolean;
+  /** What is wrong when it keeps none. */
+  otherwise: string;
+}
+
+/** `no host in zone az1 has 16384 MB free: best is compute-7 with 8192`. */
+export function whyNowhere(request: PlacementRequest, bundle: Bundle): string {
+  const reason = firstShortage(request, bundle);
+  if (bundle.instances.length === 1) return reason;
+  const names = listNames(bundle.instances.map(({ name }) => name));
+  return `${names} go together (${affinityOf(bundle)}): ${reason}`;
+}
+
+/** Takes hosts away by one rule after the other: the rule that leaves none is the reason. */
+function firstShortage(request: PlacementRequest, bundle: Bundle): string {
+  const { snapshot } = request.room;
+  let left = [...snapshot.hosts.keys()].filter((host) => snapshot.host(host).name !== request.host);
+  for (const { keeps, otherwise } of rulesFor(request, bundle)) {
+    left = left.filter(keeps);
+    if (left.length === 0) return otherwise;
+  }
+  return capacityShort(request, bundle, left);
+}
+
+function rulesFor(request: PlacementRequest, bundle: Bundle): Rule[] {
+  const { room, targets, allowUnsafe } = request;
+  const { snapshot } = room;
+  const where = labelsOf(bundle);
+  return [
+    {
+      keeps: (host) => bundle.instances.every(({ requires }) => carries(snapshot.host(host).labels, requires)),
+      otherwise: `there is no other host${where}`,
+    },
+    ...affinityRules(request, bundle),
+    {
+      keeps: (host) => targets.kind(host) !== 'forbidden',
+      otherwise: `every other host${where} is out, held or not in service`,
+    },
+    {
+      keeps: (host) => targets.kind(host) === 'safe' || allowUnsafe,
+      otherwise: `every other host${where} is still to be taken out`,
+    },
+    { keeps: (host) => !isAvoided(request, bundle, host), otherwise: `no other host${where} is left to try` },
+    ...bundle.limits.map(({ group, members }) => ({
+      keeps: (host: HostIndex) => room.membersOn(group.id, host) + members <= maxPerHost(group),
+      otherwise: limitReached(group, members, where),
+    })),
+  ];
+}
+
+function affinityRules(request: PlacementRequest, bundle: Bundle): Rule[] {
+  const { room, targets, host: name } = request;
+  const source = room.snapshot.indexOf(name) ?? -1;
+  const affine = affineHosts(room, bundle, source);
+  if (affine === undefined) return [];
+  if (affine.has(source)) {
+    return [{ keeps: (host) => affine.has(host), otherwise: `${affinityOf(bundle)}: another member stays on ${name}` }];
+  }
+  const hosts = listNames([...affine].sort((a, b) => a - b).map((host) => room.snapshot.host(host).name));
+  return [
+    { keeps: (host) => affine.has(host), otherwise: `${affinityOf(bundle)}: its members are on hosts it cannot go to` },
+    {
+      keeps: (host) => targets.kind(host) !== 'forbidden',
+      otherwise: `${affinityOf(bundle)}: the other members are on ${hosts}, which is out, held or not in service`,
+    },
+  ];
+}
+
+function limitReached(group: Group, members: number, where: string): string {
+  const limit = maxPerHost(group);
+  if (members > limit) return `${limitOf(group)} allows ${limit} on a host, and ${members} have to go together`;
+  const full = limit === 1 ? 'has a member' : `has ${limit} members, as many as it allows`;
+  return `${limitOf(group)}: every other host${where} ${full}`;
+}
+
+const UNITS = { memoryMb: 'MB', vcpus: 'vCPUs', diskGb: 'GB of disk' } as const;
+
+function capacityShort({ room }: PlacementRequest, bundle: Bundle, hosts: readonly HostIndex[]): string {
+  const { need } = bundle;
+  const where = `${labelsOf(bundle)}${limitsOf(bundle)}`;
+  for (const key of ['memoryMb', 'vcpus', 'diskGb'] as const) {
+    const best = hosts.reduce((one, other) => (room.free(other)[key] > room.free(one)[key] ? other : one));
+    const free = room.free(best)[key];
+    if (need[key] === 0 || free >= need[key]) continue;
+    return `no host${where} has ${need[key]} ${UNITS[key]} free: best is ${room.snapshot.host(best).name} with ${Math.max(0, free)}`;
+  }
+  return `no host${where} has ${describe(need)} free at once`;
+}
+
+const describe = ({ memoryMb, vcpus, diskGb }: Resources): string =>
+  `${memoryMb} ${UNITS.memoryMb}, ${vcpus} ${UNITS.vcpus} and ${diskGb} ${UNITS.diskGb}`;
+
+/** ` in zone az1 and rack r7`; empty when the bundle may go anywhere. */
+function labelsOf({ instances }: Bundle): string {
+  const labels = new Set(instances.flatMap(({ requires }) => Object.entries(requires).map(([key, value]) => `${key} ${value}`)));
+  return labels.size === 0 ? '' : ` in ${listNames([...labels].sort(), labels.size)}`;
+}
+
+/** ` with room for a member of db`; empty when no group limits it. */
+const limitsOf = ({ limits }: Bundle): string =>
+  limits.length === 0 ? '' : ` that may take a member of ${listNames(limits.map(({ group }) => group.name))}`;
+
+const affinityOf = ({ affinities }: Bundle): string => `affinity group ${listNames(affinities.map(({ name }) => name))}`;
+
+const limitOf = ({ policy, name }: Group): string => `${policy === 'none' ? '' : `${policy} `}group ${name}`;

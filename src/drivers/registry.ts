@@ -1,0 +1,7 @@
+/** Every platform there is a driver for, by the name a site gives as its `platform`. */
+import type { PlatformDefinition } from './platform.ts';
+import { simulator } from './simulator/driver.ts';
+
+export const PLATFORMS: Readonly<Record<string, PlatformDefinition>> = {
+  simulator,
+};

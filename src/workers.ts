@@ -1,0 +1,93 @@
+/** The workers of one process: one for sessions, and one for each site it serves. */
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { Client } from '@temporalio/client';
+import { Worker, type NativeConnection } from '@temporalio/worker';
+import { createMaintenanceActivities, createSiteActivities } from '../activities/index.ts';
+import { ConfigError, type Config } from './config.ts';
+import type { Driver } from './drivers/driver.ts';
+import { PLATFORMS } from './drivers/registry.ts';
+import { MAINTENANCE_QUEUE, siteQueue } from './names.ts';
+import { ensureReconcileSchedule } from './reconcile-schedule.ts';
+
+/**
+ * A dead worker's workflows are offered to others after this long; the SDK's 10 s would be most of the time that a
+ * session stands still when a worker is killed.
+ */
+const STICKY_TIMEOUT = '1s' as const;
+
+/** On SIGTERM activities get this long to end before they are cancelled; whatever they began goes on elsewhere. */
+const SHUTDOWN_GRACE = '5s' as const;
+
+export interface Workers {
+  /** Names of the sites served. */
+  sites: readonly string[];
+  /** Runs until every worker has shut down, then logs out of the sites. */
+  run(): Promise<void>;
+  /** Stops polling; what runs gets a while to end. */
+  shutdown(): void;
+}
+
+/** Makes the workers that the configuration asks for. Throws ConfigError. */
+export async function createWorkers(
+  config: Config,
+  { connection, namespace }: { connection: NativeConnection; namespace: string },
+): Promise<Workers> {
+  const client = new Client({ connection, namespace });
+  const sites = config.worker.serves ?? Object.keys(config.sites);
+  const drivers = new Map(sites.map((site) => [site, createDriver(config, site)]));
+  const common = { connection, namespace, shutdownGraceTime: SHUTDOWN_GRACE };
+  const workers: Worker[] = [];
+  for (const [site, driver] of drivers) {
+    workers.push(
+      await Worker.create({
+        ...common,
+        taskQueue: siteQueue(site),
+        activities: { ...createSiteActivities(driver, client, config.actions) },
+        maxConcurrentActivityTaskExecutions: config.worker.maxConcurrentActivities,
+      }),
+    );
+  }
+  if (config.worker.maintenance) {
+    workers.push(
+      await Worker.create({
+        ...common,
+        ...(await workflowCode()),
+        taskQueue: MAINTENANCE_QUEUE,
+        activities: { ...createMaintenanceActivities(client, sites) },
+        stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
+      }),
+    );
+    for (const site of sites) {
+      await ensureReconcileSchedule(client, site, config.sites[site]?.reconcileEvery ?? 'off');
+    }
+  }
+  return {
+    sites,
+    run: async () => {
+      try {
+        await Promise.all(workers.map((worker) => worker.run()));
+      } finally {
+        await Promise.allSettled([...drivers.values()].map((driver) => driver.close()));
+      }
+    },
+    shutdown: () => {
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    },
+  };
+}
+
+function createDriver(config: Config, site: string): Driver {
+  const found = config.sites[site];
+  const platform = found && PLATFORMS[found.platform];
+  if (!found || !platform) throw new ConfigError(`There is no site ${site} in the configuration.`, []);
+  return platform.create(found.options ?? {}, { site });
+}
+
+/** A bundle made beforehand starts faster and needs no compiler; without one the workflows are bundled from source. */
+async function workflowCode(): Promise<{ workflowBundle: { code: string } } | { workflowsPath: string }> {
+  const bundle = process.env.HAULOUT_WORKFLOW_BUNDLE;
+  if (bundle !== undefined) return { workflowBundle: { code: await readFile(bundle, 'utf8') } };
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return { workflowsPath: fileURLToPath(new URL(`../workflows/index.${extension}`, import.meta.url)) };
+}

@@ -1,0 +1,82 @@
+import { proxyActivities, type ActivityOptions } from '@temporalio/workflow';
+import type { SessionActivities, SiteActivities } from '../activities/contract.ts';
+import { siteQueue } from '../src/names.ts';
+
+/** How an activity is called: what people read in the Web UI, and when it has to be over whatever is retried. */
+export interface CallOptions {
+  summary: string;
+  /** Epoch milliseconds. */
+  deadline: number;
+}
+
+/**
+ * A worker that dies is noticed after this long; with the first retry interval it sets how soon a new one goes on.
+ * Activities beat every second while a request is under way, so it can be short.
+ */
+const HEARTBEAT_TIMEOUT_MS = 4_000;
+
+/** Bridges two minutes of platform trouble; after that the host is held with the platform's own words. */
+const RETRY = {
+  initialInterval: 500,
+  backoffCoefficient: 2,
+  maximumInterval: 30_000,
+  maximumAttempts: 10,
+} as const;
+
+type Api = SiteActivities & SessionActivities;
+
+/** Calls an activity of a site on that site's queue. */
+export const callSite = <Name extends keyof SiteActivities>(
+  site: string,
+  name: Name,
+  request: Parameters<SiteActivities[Name]>[0],
+  options: CallOptions,
+): Promise<Awaited<ReturnType<SiteActivities[Name]>>> => call(name, request, options, siteQueue(site));
+
+/** Calls an activity that needs no site, on the queue of the workflow itself. */
+export const callSession = <Name extends keyof SessionActivities>(
+  name: Name,
+  request: Parameters<SessionActivities[Name]>[0],
+  options: CallOptions,
+): Promise<Awaited<ReturnType<SessionActivities[Name]>>> => call(name, request, options);
+
+/** Calls an activity of somebody else's worker by name. It need not heartbeat. */
+export async function callExternal(
+  target: { taskQueue: string; activity: string },
+  request: unknown,
+  options: CallOptions,
+): Promise<void> {
+  const activities = proxyActivities<Record<string, (request: unknown) => Promise<unknown>>>({
+    ...timeouts(options),
+    taskQueue: target.taskQueue,
+    retry: RETRY,
+    summary: shorten(options.summary),
+  });
+  await activities[target.activity]?.(request);
+}
+
+function call<Name extends keyof Api>(
+  name: Name,
+  request: Parameters<Api[Name]>[0],
+  options: CallOptions,
+  taskQueue?: string,
+): Promise<Awaited<ReturnType<Api[Name]>>> {
+  const activities = proxyActivities<Record<string, (request: unknown) => Promise<unknown>>>({
+    ...timeouts(options),
+    ...(taskQueue === undefined ? {} : { taskQueue }),
+    heartbeatTimeout: HEARTBEAT_TIMEOUT_MS,
+    retry: RETRY,
+    summary: shorten(options.summary),
+  });
+  // The names and shapes are tied together by the signature above; the proxy itself is untyped.
+  return activities[name]?.(request) as Promise<Awaited<ReturnType<Api[Name]>>>;
+}
+
+/** Schedule-to-close is kept by the server over all attempts: the deadline holds however often something is retried. */
+function timeouts({ deadline }: CallOptions): ActivityOptions {
+  const left = Math.max(1, deadline - Date.now());
+  return { scheduleToCloseTimeout: left, startToCloseTimeout: left };
+}
+
+/** Temporal takes summaries of up to 400 bytes. */
+const shorten = (summary: string): string => (summary.length <= 120 ? summary : `${summary.slice(0, 119)}…`);

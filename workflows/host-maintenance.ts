@@ -1,0 +1,163 @@
+import { CancellationScope, setHandler, sleep } from '@temporalio/workflow';
+import type { DrainPlan } from '../activities/contract.ts';
+import type { HostFailureDetails, HostMaintenanceInput, HostOutcome } from '../src/core/host-run.ts';
+import { approveMessage } from '../src/core/session-spec.ts';
+import { failWith, viewFailure, wasCancelled, type FailureView } from './failures.ts';
+import { drainHost } from './host/drain.ts';
+import { HostRun } from './host/host-run.ts';
+import { exitHost, restoreHost, rollBackHost, verifyHost } from './host/put-back.ts';
+import { workOnHost } from './host/work.ts';
+import { approveSignal } from './messages.ts';
+
+/** Instances may land on a host between its cordon and its maintenance; so often it is drained again. */
+const DRAIN_ROUNDS = 3;
+
+/** Rests between looks at a host that another session holds, or whose instances have nowhere to go. */
+const RESTS_MS = [5_000, 15_000, 30_000, 60_000];
+
+/**
+ * Takes one host through its steps: precheck, cordon, drain, enter, work, exit, restore, verify. Its workflow id is the
+ * lock on the host.
+ *
+ * Every step looks at the platform first and does only what is missing, so a retry, a new worker, or a second run after
+ * a hold repeats nothing. A host that cannot go on fails this workflow with a code of the catalogue and a checkpoint in
+ * the failure's details; cancelled, it puts the host back into service first.
+ *
+ * @throws ApplicationFailure of the code's type, details {@link HostFailureDetails}
+ */
+export async function hostMaintenance(input: HostMaintenanceInput): Promise<HostOutcome> {
+  const run = new HostRun(input);
+  setHandler(
+    approveSignal,
+    (message) => {
+      const parsed = approveMessage.safeParse(message ?? {});
+      if (parsed.success) run.desk.answers.push(parsed.data);
+    },
+    { description: 'Answer an approval action: {"approved": true, "by": "…", "reason": "…"}' },
+  );
+  run.show();
+  try {
+    if (input.purpose === 'maintain') await maintain(run);
+    else await rollBackHost(run);
+    return outcomeOf(run, input.purpose === 'maintain' ? 'done' : 'rolled-back');
+  } catch (error) {
+    if (wasCancelled(error)) {
+      await rollBack(run);
+      run.report({ now: true });
+      throw error;
+    }
+    return await holdHost(run, error);
+  }
+}
+
+async function maintain(run: HostRun): Promise<void> {
+  const putBackWasUnderWay = ['exit', 'restore', 'verify'].includes(run.input.checkpoint?.step ?? '');
+  if (!putBackWasUnderWay) {
+    await emptyHost(run);
+    run.enterStep('work');
+    await workOnHost(run);
+  }
+  // From here on the host is being put back, which is all that a cancellation could ask for.
+  await CancellationScope.nonCancellable(async () => {
+    await exitHost(run);
+    await restoreHost(run);
+    await verifyHost(run);
+  });
+}
+
+/** Everything up to a host that is in maintenance, ours, and proven to be empty. */
+async function emptyHost(run: HostRun): Promise<void> {
+  const { input } = run;
+  let plan = await precheck(run);
+  run.enterStep('cordon');
+  await run.call('cordonHost', run.ref, `cordon ${input.host}`);
+  for (let round = 1; ; round++) {
+    run.enterStep('drain');
+    await drainHost(run, plan);
+    run.report({ drained: input.reportDrained });
+    run.enterStep('enter');
+    run.entered = true;
+    try {
+      await run.call('enterMaintenance', run.ref, `enter maintenance: ${input.host}`);
+      await run.call('proveEmpty', run.ref, `prove ${input.host} empty`);
+      return;
+    } catch (error) {
+      const found = viewUnlessCancelled(error);
+      if (found.code !== 'HostNotEmpty' || round === DRAIN_ROUNDS) throw error;
+      run.warnings.push(`${input.host}: drained again: ${found.message}`);
+      const request = { ...run.ref, wishes: input.spec.instances, placement: input.placement, failed: [] };
+      plan = await run.call('planDrain', request, `plan what is left on ${input.host}`);
+    }
+  }
+}
+
+/** Looks before anything is touched; waits for another session's host if that is the policy. */
+async function precheck(run: HostRun): Promise<DrainPlan> {
+  const { input } = run;
+  run.enterStep('precheck');
+  for (let look = 0; ; look++) {
+    try {
+      const request = { ...run.ref, wishes: input.spec.instances, placement: input.placement };
+      const plan = await run.call('precheckHost', request, `precheck ${input.host}`);
+      run.setWaitsFor(undefined);
+      run.warnings.push(...plan.warnings);
+      return plan;
+    } catch (error) {
+      const found = viewUnlessCancelled(error);
+      const rest = restBeforeLook(found, look, input);
+      if (rest === undefined) throw error;
+      run.setWaitsFor(found.message);
+      run.waitUntilHostDeadline();
+      await sleep(rest, { summary: `look again: ${found.message}` });
+    }
+  }
+}
+
+/** How long to wait before the host is looked at again; undefined: what was found is final. */
+function restBeforeLook({ code }: FailureView, look: number, { spec }: HostMaintenanceInput): number | undefined {
+  if (code === 'HostBusy' && spec.onBusyHost === 'wait') return RESTS_MS[Math.min(look, RESTS_MS.length - 1)];
+  // Another host may be about to come back with the room that is missing.
+  if (code === 'NoTarget' && look < RESTS_MS.length - 1) return RESTS_MS[look];
+  return undefined;
+}
+
+function viewUnlessCancelled(error: unknown): FailureView {
+  if (wasCancelled(error)) throw error;
+  return viewFailure(error);
+}
+
+/** Ends the run with the host held where it stands, or put back first if that is the policy. */
+async function holdHost(run: HostRun, error: unknown): Promise<never> {
+  const found = viewFailure(error);
+  const code = run.input.purpose === 'restore' ? 'RollbackFailed' : found.code;
+  const failedStep = run.step;
+  const rolledBack = run.input.purpose === 'maintain' && run.input.spec.onFailure === 'rollback';
+  if (rolledBack) await rollBack(run);
+  const details: HostFailureDetails = {
+    checkpoint: { ...run.checkpoint(rolledBack), step: failedStep },
+    retryable: found.retryable,
+  };
+  run.setWaitsFor(`${code}: ${found.message}`);
+  throw failWith(code, `${run.input.host}: ${failedStep}: ${found.message}`, details);
+}
+
+async function rollBack(run: HostRun): Promise<void> {
+  try {
+    await CancellationScope.nonCancellable(() => rollBackHost(run));
+  } catch (error) {
+    const found = viewFailure(error);
+    const details: HostFailureDetails = { checkpoint: run.checkpoint(false), retryable: found.retryable };
+    throw failWith('RollbackFailed', `${run.input.host}: could not be put back: ${found.message}`, details);
+  }
+}
+
+function outcomeOf(run: HostRun, outcome: HostOutcome['outcome']): HostOutcome {
+  return {
+    host: run.input.host,
+    outcome,
+    moved: run.moved.length,
+    stopped: run.stopped.length,
+    warnings: run.warnings.slice(0, 20),
+    durationMs: Date.now() - run.startedAt,
+  };
+}

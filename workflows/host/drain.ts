@@ -1,0 +1,199 @@
+import { condition, sleep } from '@temporalio/workflow';
+import type { DrainPlan, FailedMove } from '../../activities/contract.ts';
+import { MaintenanceError, type ErrorCode } from '../../src/core/errors.ts';
+import type { InstanceDecision } from '../../src/core/host-run.ts';
+import { viewFailure, wasCancelled } from '../failures.ts';
+import type { HostRun } from './host-run.ts';
+
+/** An instance whose move failed is tried again so often, each time on another target where there is one. */
+const TRIES = 3;
+
+/** Capacity may come back with the next host that does; after these rests the host is held. */
+const RESTS_MS = [5_000, 15_000, 30_000];
+
+interface Failure {
+  name: string;
+  code: ErrorCode;
+  message: string;
+}
+
+interface Tries {
+  /** Moves that failed, by instance id: where not to go again. */
+  failed: Map<string, FailedMove>;
+  /** Why instances are still here, by id. */
+  failures: Map<string, Failure>;
+}
+
+/**
+ * Empties the host: one activity an instance, at most `moveSlots` at a time, and never more members of a group than the
+ * host's share. One that cannot leave does not keep the others; what is left in the end holds the host, by name.
+ *
+ * @param plan what the precheck decided; later rounds ask again, on fresh data.
+ */
+export async function drainHost(run: HostRun, plan: DrainPlan): Promise<void> {
+  const tries: Tries = { failed: new Map(), failures: new Map() };
+  const { failed, failures } = tries;
+  const shares = new GroupShares(run.input.groupShares);
+  let rests = 0;
+  for (;;) {
+    run.noteLeft(
+      [...plan.decisions, ...plan.blocked].filter((one) => !('action' in one) || one.action !== 'stay'),
+    );
+    for (const one of plan.blocked)
+      failures.set(one.id, { name: one.name, code: one.code, message: one.reason });
+    for (const one of plan.decisions) failures.delete(one.id);
+
+    await moveAll(run, plan.decisions, shares, tries);
+
+    if (failures.size === 0) return;
+    const hopeless = [...failures].filter(
+      ([id, failure]) => (failed.get(id)?.tries ?? 0) >= TRIES || !worthWaiting(failure),
+    );
+    if (hopeless.length > 0) throw holdFor(run, failures);
+    if (plan.decisions.length === 0) {
+      const rest = RESTS_MS[rests++];
+      if (rest === undefined) throw holdFor(run, failures);
+      run.setWaitsFor(describe(failures));
+      await sleep(rest, { summary: 'wait for room elsewhere' });
+      run.setWaitsFor(undefined);
+    }
+    plan = await run.call(
+      'planDrain',
+      {
+        ...run.ref,
+        wishes: run.input.spec.instances,
+        placement: run.input.placement,
+        failed: [...failed.values()],
+      },
+      `plan what is left on ${run.input.host}`,
+    );
+    // What the fresh plan does not name any more has gone by itself.
+    const known = new Set([...plan.decisions, ...plan.blocked].map(({ id }) => id));
+    for (const [id, failure] of failures) {
+      if (known.has(id)) continue;
+      failures.delete(id);
+      run.noteGone({ id, name: failure.name });
+    }
+  }
+}
+
+const worthWaiting = (failure: Failure): boolean =>
+  failure.code === 'NoTarget' || failure.code === 'MoveFailed' || failure.code === 'MoveRefused';
+
+async function moveAll(
+  run: HostRun,
+  decisions: readonly InstanceDecision[],
+  shares: GroupShares,
+  tries: Tries,
+): Promise<void> {
+  const queue = decisions.filter(({ action }) => action !== 'stay');
+  let moving = 0;
+  const lane = async (): Promise<void> => {
+    for (;;) {
+      await condition(() => moving === 0 || queue.length === 0 || queue.some((one) => shares.allow(one)));
+      const next = queue.findIndex((one) => shares.allow(one));
+      const decision = next < 0 ? undefined : queue.splice(next, 1)[0];
+      if (!decision) return;
+      moving += 1;
+      try {
+        await shares.hold(decision, () => leave(run, decision, tries));
+      } finally {
+        moving -= 1;
+      }
+    }
+  };
+  const lanes = Array.from({ length: Math.min(run.input.moveSlots, queue.length) }, lane);
+  const results = await Promise.allSettled(lanes);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+  for (const { id, name } of queue) {
+    const message = 'its group may not have another member moving or stopped now';
+    tries.failures.set(id, { name, code: 'MoveRefused', message });
+  }
+}
+
+/** Moves or stops one instance; a failure is noted, a cancellation thrown on. */
+async function leave(run: HostRun, decision: InstanceDecision, { failed, failures }: Tries): Promise<void> {
+  const { id, name, action, target } = decision;
+  const instance = { id, name };
+  try {
+    if (action === 'stop') {
+      const { result } = await run.call('stopInstance', { ...run.ref, instance }, `stop ${name}`);
+      if (result === 'stopped') run.noteStopped(instance);
+      else run.noteGone(instance);
+    } else if (action === 'live' || action === 'cold') {
+      const request = {
+        ...run.ref,
+        instance,
+        how: action,
+        from: run.input.host,
+        ...(target === undefined ? {} : { target }),
+      };
+      const verb = action === 'live' ? 'live-migrate' : 'cold-migrate';
+      const outcome = await run.call(
+        'moveInstance',
+        request,
+        `${verb} ${name} → ${target ?? '(platform chooses)'}`,
+      );
+      if (outcome.result === 'moved' && outcome.to !== undefined) run.noteMoved(instance, outcome.to);
+      else run.noteGone(instance);
+    }
+    failures.delete(id);
+    failed.delete(id);
+  } catch (error) {
+    if (wasCancelled(error)) throw error;
+    const { code, message } = viewFailure(error);
+    if (code === 'DeadlineExceeded') throw new MaintenanceError(code, `${name}: ${message}`);
+    const before = failed.get(id);
+    if (action === 'live' || action === 'cold') {
+      failed.set(id, {
+        instance: id,
+        how: action,
+        targets: [...(before?.targets ?? []), ...(target === undefined ? [] : [target])],
+        tries: (before?.tries ?? 0) + 1,
+      });
+    }
+    failures.set(id, { name, code, message });
+  }
+}
+
+function holdFor(run: HostRun, failures: Map<string, Failure>): MaintenanceError {
+  const [first] = failures.values();
+  const code = first?.code ?? 'MoveFailed';
+  return new MaintenanceError(
+    code,
+    `${failures.size} of the instances on ${run.input.host} cannot leave: ${describe(failures)}`,
+  );
+}
+
+/** The first few by name: enough to act on, short enough to read. */
+function describe(failures: Map<string, Failure>): string {
+  const all = [...failures.values()];
+  const named = all.slice(0, 3).map(({ name, message }) => `${name} (${message})`);
+  return all.length > 3 ? `${named.join('; ')}; and ${all.length - 3} more` : named.join('; ');
+}
+
+/** How many members of each limited group this host may have moving or stopped; a stopped one keeps its place. */
+class GroupShares {
+  private readonly places: Map<string, number>;
+
+  constructor(shares: Record<string, number>) {
+    this.places = new Map(Object.entries(shares));
+  }
+
+  allow(decision: InstanceDecision): boolean {
+    return (decision.groups ?? []).every((group) => (this.places.get(group) ?? 0) > 0);
+  }
+
+  async hold(decision: InstanceDecision, work: () => Promise<void>): Promise<void> {
+    this.add(decision, -1);
+    try {
+      await work();
+    } finally {
+      if (decision.action !== 'stop') this.add(decision, 1);
+    }
+  }
+
+  private add(decision: InstanceDecision, by: number): void {
+    for (const group of decision.groups ?? []) this.places.set(group, (this.places.get(group) ?? 0) + by);
+  }
+}

@@ -1,0 +1,169 @@
+import { getExternalWorkflowHandle, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import type { HostRef, SiteActivities } from '../../activities/contract.ts';
+import { durationMs } from '../../src/core/duration.ts';
+import { renderHost } from '../../src/core/details.ts';
+import type {
+  Checkpoint,
+  HostMaintenanceInput,
+  HostReport,
+  InstanceRef,
+  MovedInstance,
+  Step,
+} from '../../src/core/host-run.ts';
+import type { ApproveMessage } from '../../src/core/session-spec.ts';
+import type { ApprovalDesk } from '../actions.ts';
+import { callSite } from '../activity-calls.ts';
+import { hostReportSignal } from '../messages.ts';
+
+/**
+ * What a run of one host knows: where it is, what it has moved and stopped, and until when it may go on. The steps read
+ * and write it; `checkpoint()` is what is left of it when the run ends early.
+ */
+export class HostRun {
+  readonly input: HostMaintenanceInput;
+  readonly startedAt = Date.now();
+  readonly actionsDone: Set<number>;
+  readonly moved: MovedInstance[];
+  readonly stopped: InstanceRef[];
+  readonly warnings: string[] = [];
+  /** Instances still to go, by id. */
+  readonly left = new Map<string, InstanceRef>();
+  readonly desk: ApprovalDesk & { answers: ApproveMessage[] };
+  step: Step = 'precheck';
+  /** Set just before the platform is asked: after a crash it may have been, and leaving is harmless if it was not. */
+  entered: boolean;
+
+  private readonly hostDeadline: number;
+  private stepDeadline: number;
+  private waitsFor: string | undefined;
+  private lastReportAt: number;
+
+  constructor(input: HostMaintenanceInput) {
+    this.input = input;
+    this.entered = input.checkpoint?.entered ?? false;
+    this.actionsDone = new Set(input.checkpoint?.actionsDone);
+    this.moved = [...(input.checkpoint?.moved ?? [])];
+    this.stopped = [...(input.checkpoint?.stopped ?? [])];
+    this.hostDeadline = this.startedAt + durationMs(input.spec.timeouts.host);
+    this.stepDeadline = this.hostDeadline;
+    this.lastReportAt = this.startedAt;
+    this.desk = { answers: [], ask: (question) => this.setWaitsFor(question) };
+  }
+
+  get ref(): HostRef {
+    const { site, host, session, adopts } = this.input;
+    return { site, host, session, adopts, entered: this.entered };
+  }
+
+  /** Epoch milliseconds by which the present step has to be over. */
+  get deadline(): number {
+    return this.stepDeadline;
+  }
+
+  /** Goes on to a step; its deadline counts from now, and the host's own still holds. */
+  enterStep(step: Step): void {
+    this.step = step;
+    this.stepDeadline = Math.min(this.hostDeadline, Date.now() + durationMs(this.input.spec.timeouts[step]));
+    this.show();
+    this.report();
+  }
+
+  /** Waiting for somebody else is limited by the host's deadline, not by the step's. */
+  waitUntilHostDeadline(): void {
+    this.stepDeadline = this.hostDeadline;
+  }
+
+  /** A new time limit for putting the host back: not to be lost to a deadline that has already passed. */
+  extendForPutBack(): void {
+    const { exit, restore } = this.input.spec.timeouts;
+    this.stepDeadline = Date.now() + durationMs(exit) + durationMs(restore);
+  }
+
+  call<Name extends keyof SiteActivities>(
+    name: Name,
+    request: Parameters<SiteActivities[Name]>[0],
+    summary: string,
+  ): Promise<Awaited<ReturnType<SiteActivities[Name]>>> {
+    return callSite(this.input.site, name, request, { summary, deadline: this.deadline });
+  }
+
+  setWaitsFor(what: string | undefined): void {
+    if (this.waitsFor === what) return;
+    this.waitsFor = what;
+    this.show();
+    this.report({ now: true });
+  }
+
+  noteLeft(instances: readonly InstanceRef[]): void {
+    for (const { id, name } of instances) this.left.set(id, { id, name });
+    this.show();
+  }
+
+  noteMoved(instance: InstanceRef, to: string): void {
+    this.left.delete(instance.id);
+    this.moved.push({ id: instance.id, name: instance.name, from: this.input.host, to });
+    this.show();
+    this.report();
+  }
+
+  noteStopped(instance: InstanceRef): void {
+    this.left.delete(instance.id);
+    this.stopped.push({ id: instance.id, name: instance.name });
+    this.show();
+    this.report();
+  }
+
+  /** It was deleted, or went away by itself: normal during a drain. */
+  noteGone(instance: InstanceRef): void {
+    this.left.delete(instance.id);
+    this.show();
+  }
+
+  checkpoint(rolledBack: boolean): Checkpoint {
+    return {
+      step: this.step,
+      entered: this.entered,
+      actionsDone: [...this.actionsDone].sort((a, b) => a - b),
+      moved: this.moved,
+      stopped: this.stopped,
+      left: [...this.left.values()],
+      rolledBack,
+    };
+  }
+
+  /** Tells the session, at most as often as it wishes to be told. */
+  report(options: { now?: boolean; drained?: boolean } = {}): void {
+    const { reportEveryMs, host } = this.input;
+    const parent = workflowInfo().parent;
+    if (!parent) return;
+    const due = reportEveryMs > 0 && Date.now() - this.lastReportAt >= reportEveryMs;
+    if (!due && options.now !== true && options.drained !== true) return;
+    this.lastReportAt = Date.now();
+    const report: HostReport = {
+      host,
+      step: this.step,
+      moved: this.moved.length,
+      stopped: this.stopped.length,
+      total: this.moved.length + this.stopped.length + this.left.size,
+      ...(this.waitsFor === undefined ? {} : { waitsFor: this.waitsFor }),
+      ...(options.drained === true ? { drained: true } : {}),
+    };
+    // A session that has ended hears nothing; the host goes on to its end all the same.
+    getExternalWorkflowHandle(parent.workflowId)
+      .signal(hostReportSignal, report)
+      .catch(() => undefined);
+  }
+
+  show(): void {
+    setCurrentDetails(
+      renderHost({
+        host: this.input.host,
+        session: this.input.session,
+        step: this.step,
+        gone: this.moved.length + this.stopped.length,
+        left: [...this.left.values()].map(({ name }) => name),
+        ...(this.waitsFor === undefined ? {} : { waitsFor: this.waitsFor }),
+      }),
+    );
+  }
+}

@@ -1,0 +1,69 @@
+import type { InstanceRef, MovedInstance } from '../../src/core/host-run.ts';
+import type { HostRun } from './host-run.ts';
+
+/** Takes the host out of the platform's maintenance mode. */
+export async function exitHost(run: HostRun): Promise<void> {
+  run.enterStep('exit');
+  await run.call('exitMaintenance', run.ref, `exit maintenance: ${run.input.host}`);
+}
+
+/** Lets instances on again, starts what was stopped, and moves back what is to come back. */
+export async function restoreHost(run: HostRun): Promise<void> {
+  run.enterStep('restore');
+  await giveBack(run);
+}
+
+/** Looks whether everything is as it was promised. */
+export async function verifyHost(run: HostRun): Promise<void> {
+  run.enterStep('verify');
+  const { warnings } = await run.call(
+    'verifyHost',
+    { ...run.ref, moved: run.moved, started: run.stopped },
+    `verify ${run.input.host}`,
+  );
+  run.warnings.push(...warnings);
+}
+
+/**
+ * Puts the host back from wherever it stands: what still runs on the platform is ended, then it leaves maintenance and
+ * takes instances again. Where there is nothing to undo, each of these finds so and does nothing.
+ */
+export async function rollBackHost(run: HostRun): Promise<void> {
+  run.extendForPutBack();
+  await run.call('settleHost', run.ref, `end what still runs on ${run.input.host}`);
+  await run.call('exitMaintenance', run.ref, `roll back: exit maintenance: ${run.input.host}`);
+  await giveBack(run);
+}
+
+async function giveBack(run: HostRun): Promise<void> {
+  const { input } = run;
+  const { stopped } = await run.call('uncordonHost', run.ref, `uncordon ${input.host}`);
+  const toStart = new Map<string, InstanceRef>([...run.stopped, ...stopped].map((one) => [one.id, one]));
+  const jobs: (() => Promise<unknown>)[] = [...toStart.values()].map(
+    (instance) => () => run.call('startInstance', { ...run.ref, instance }, `start ${instance.name}`),
+  );
+  if (input.spec.instances.return)
+    jobs.push(...run.moved.filter(cameFromHere(run)).map((one) => () => moveBack(run, one)));
+  await inLanes(jobs, input.moveSlots);
+}
+
+const cameFromHere =
+  (run: HostRun) =>
+  ({ from }: MovedInstance): boolean =>
+    from === run.input.host;
+
+async function moveBack(run: HostRun, { id, name, from, to }: MovedInstance): Promise<void> {
+  const how = run.input.spec.instances.mode === 'cold' ? 'cold' : 'live';
+  const request = { ...run.ref, instance: { id, name }, how, from: to, target: from } as const;
+  await run.call('moveInstance', request, `${how}-migrate ${name} back → ${from}`);
+}
+
+/** Runs all jobs, at most `lanes` at a time; throws the first failure after all have ended. */
+async function inLanes(jobs: (() => Promise<unknown>)[], lanes: number): Promise<void> {
+  const queue = [...jobs];
+  const lane = async (): Promise<void> => {
+    for (let job = queue.shift(); job; job = queue.shift()) await job();
+  };
+  const results = await Promise.allSettled(Array.from({ length: Math.min(lanes, jobs.length) }, lane));
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}

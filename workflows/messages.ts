@@ -1,0 +1,23 @@
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { HostReport } from '../src/core/host-run.ts';
+import type { Plan, Progress, Report } from '../src/core/progress.ts';
+import type { Standing } from '../src/core/standing.ts';
+import { QUERIES, SIGNALS, UPDATES } from '../src/names.ts';
+
+// Inputs of signals and updates are `unknown`: the Temporal CLI sends whatever was typed, and each is parsed.
+
+export const cancelSignal = defineSignal<[unknown]>(SIGNALS.cancel);
+export const continueSignal = defineSignal<[unknown]>(SIGNALS.continue);
+export const pauseSignal = defineSignal<[unknown]>(SIGNALS.pause);
+export const approveSignal = defineSignal<[unknown]>(SIGNALS.approve);
+export const hostReportSignal = defineSignal<[HostReport]>(SIGNALS.hostReport);
+
+export const cancelUpdate = defineUpdate<Progress, [unknown]>(UPDATES.cancelSession);
+export const continueUpdate = defineUpdate<Progress, [unknown]>(UPDATES.continueSession);
+export const pauseUpdate = defineUpdate<Progress, [unknown]>(UPDATES.pauseSession);
+export const setBudgetUpdate = defineUpdate<Progress, [unknown]>(UPDATES.setBudget);
+
+export const progressQuery = defineQuery<Progress>(QUERIES.progress);
+export const planQuery = defineQuery<Plan | undefined>(QUERIES.plan);
+export const reportQuery = defineQuery<Report>(QUERIES.report);
+export const standingQuery = defineQuery<Standing, [{ names: boolean }]>(QUERIES.standing);
