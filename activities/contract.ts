@@ -98,7 +98,8 @@ export interface SiteActivities {
   ): Promise<MoveOutcome>;
   /** `gone`: it no longer exists, or had left by itself. */
   stopInstance(request: HostRef & { instance: InstanceRef }): Promise<{ result: 'stopped' | 'gone' }>;
-  startInstance(request: HostRef & { instance: InstanceRef }): Promise<{ result: 'started' | 'gone' }>;
+  /** `left`: it no longer exists, or somebody else stopped it and so keeps it stopped. */
+  startInstance(request: HostRef & { instance: InstanceRef }): Promise<{ result: 'started' | 'left' }>;
   enterMaintenance(request: HostRef): Promise<void>;
   proveEmpty(request: HostRef): Promise<void>;
   runAction(request: ActionInput): Promise<void>;

@@ -23,7 +23,9 @@ export interface PlanningDeps {
   reader: StandingReader;
 }
 
-export function createDrainActivities(deps: PlanningDeps): Pick<SiteActivities, 'precheckHost' | 'planDrain'> {
+export function createDrainActivities(
+  deps: PlanningDeps,
+): Pick<SiteActivities, 'precheckHost' | 'planDrain'> {
   const { driver, client } = deps;
   return {
     precheckHost: (request) =>
@@ -36,7 +38,10 @@ export function createDrainActivities(deps: PlanningDeps): Pick<SiteActivities, 
         const [first] = plan.blocked;
         if (first) {
           const all = plan.blocked.map(({ name, reason }) => `${name}: ${reason}`);
-          throw new MaintenanceError(first.code === 'NoTarget' ? 'NoTarget' : 'HostBlocked', all.slice(0, 5).join('; '));
+          throw new MaintenanceError(
+            first.code === 'NoTarget' ? 'NoTarget' : 'HostBlocked',
+            all.slice(0, 5).join('; '),
+          );
         }
         return plan;
       }),
@@ -64,9 +69,12 @@ export function createDrainActivities(deps: PlanningDeps): Pick<SiteActivities, 
 }
 
 function foreignMaintenance({ host }: HostCheck, request: DrainRequest): string[] {
-  const isOut = host.standing === 'entering' || host.standing === 'maintenance' || host.standing === 'exiting';
+  const isOut =
+    host.standing === 'entering' || host.standing === 'maintenance' || host.standing === 'exiting';
   if (!isOut || request.entered || ownMark(host, request)) return [];
-  return [`${host.name} is in maintenance already, not by this session${host.cordonReason ? ` (${host.cordonReason})` : ''}`];
+  return [
+    `${host.name} is in maintenance already, not by this session${host.cordonReason ? ` (${host.cordonReason})` : ''}`,
+  ];
 }
 
 async function planInstances(
@@ -84,17 +92,24 @@ async function planInstances(
     const { instance } = ability;
     const before = failures.get(instance.id);
     const verdict = decideInstance(ability, request.wishes, before?.how === 'live' ? before.tries : 0);
-    if (verdict.action === 'blocked') plan.blocked.push({ ...refOf(instance), code: verdict.code, reason: verdict.reason });
-    else if (verdict.action === 'live' || verdict.action === 'cold') moving.push({ ability, action: verdict.action });
+    if (verdict.action === 'blocked')
+      plan.blocked.push({ ...refOf(instance), code: verdict.code, reason: verdict.reason });
+    else if (verdict.action === 'live' || verdict.action === 'cold')
+      moving.push({ ability, action: verdict.action });
     else plan.decisions.push(decisionOf(instance, verdict.action, snapshot));
-    if (instance.state === 'error') plan.warnings.push(`${instance.name} is in an error state and stays on ${request.host}`);
+    if (instance.state === 'error')
+      plan.warnings.push(`${instance.name} is in an error state and stays on ${request.host}`);
   }
   if (!driver.capabilities.chooseTarget) {
-    plan.decisions.push(...moving.map(({ ability, action }) => decisionOf(ability.instance, action, snapshot)));
+    plan.decisions.push(
+      ...moving.map(({ ability, action }) => decisionOf(ability.instance, action, snapshot)),
+    );
     return inOrder(plan);
   }
   const standing = await reader.read(request.session);
-  const reserved = (standing?.out ?? []).filter(({ host }) => host !== request.host).flatMap(({ placement }) => placement);
+  const reserved = (standing?.out ?? [])
+    .filter(({ host }) => host !== request.host)
+    .flatMap(({ placement }) => placement);
   const targets = new Targets(snapshot, standing?.scope ?? new Map());
   const { placements, unplaced } = placeInstances({
     room: snapshot.withReservations(reserved),
@@ -110,7 +125,9 @@ async function planInstances(
     const target = targetOf.get(ability.instance.id);
     if (target !== undefined) plan.decisions.push(decisionOf(ability.instance, action, snapshot, target));
   }
-  plan.blocked.push(...unplaced.map(({ instance, reason }) => ({ ...instance, code: 'NoTarget' as const, reason })));
+  plan.blocked.push(
+    ...unplaced.map(({ instance, reason }) => ({ ...instance, code: 'NoTarget' as const, reason })),
+  );
   return inOrder(plan);
 }
 
@@ -138,4 +155,3 @@ function inOrder(plan: DrainPlan): DrainPlan {
 }
 
 const refOf = ({ id, name }: Instance): InstanceRef => ({ id, name });
-

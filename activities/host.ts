@@ -14,7 +14,13 @@ const NAMES_SHOWN = 10;
 
 type HostActivities = Pick<
   SiteActivities,
-  'cordonHost' | 'enterMaintenance' | 'proveEmpty' | 'exitMaintenance' | 'uncordonHost' | 'settleHost' | 'verifyHost'
+  | 'cordonHost'
+  | 'enterMaintenance'
+  | 'proveEmpty'
+  | 'exitMaintenance'
+  | 'uncordonHost'
+  | 'settleHost'
+  | 'verifyHost'
 >;
 
 export function createHostActivities(driver: Driver, inventory: InventoryCache): HostActivities {
@@ -23,7 +29,7 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
       perform(async (io) => {
         const { host } = await driver.inspect(ref.host, io);
         if (host.standing !== 'in-service') return;
-        await driver.cordon(ref.host, markOf(ref), io);
+        await driver.cordon(ref.host, markOf(ref), io.uncut);
         inventory.noteStanding(ref.host, 'cordoned');
       }),
 
@@ -37,9 +43,15 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
           kind: 'enter',
           subject: ref.host,
           abort: true,
-          start: () => driver.enter(ref.host, ownMark(host, ref) ?? markOf(ref), io),
+          start: () => driver.enter(ref.host, ownMark(host, ref) ?? markOf(ref), io.uncut),
         });
-        await expectStanding(ref, io, ['maintenance'], 'EnterFailed', end.state === 'failed' ? end.error : undefined);
+        await expectStanding(
+          ref,
+          io,
+          ['maintenance'],
+          'EnterFailed',
+          end.state === 'failed' ? end.error : undefined,
+        );
       }),
 
     proveEmpty: (ref) =>
@@ -63,7 +75,7 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
           kind: 'exit',
           subject: ref.host,
           abort: false,
-          start: () => driver.exit(ref.host, markOf(ref), io),
+          start: () => driver.exit(ref.host, markOf(ref), io.uncut),
         });
         await expectStanding(ref, io, isOut, 'ExitFailed', end.state === 'failed' ? end.error : undefined);
       }),
@@ -73,7 +85,7 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
         const { host, instances } = await driver.inspect(ref.host, io);
         const mark = ownMark(host, ref);
         if (mark && host.standing !== 'in-service') {
-          await driver.uncordon(ref.host, mark, io);
+          await driver.uncordon(ref.host, mark, io.uncut);
           inventory.noteStanding(ref.host, 'in-service');
         }
         const stopped: InstanceRef[] = instances
@@ -117,9 +129,11 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
         for (const { id, name } of ref.started) {
           const instance = await driver.locate(id, io);
           if (!instance) warnings.push(`${name} was deleted meanwhile`);
-          else if (!isRunning(instance)) wrong.push(`${name} was stopped by us and is ${instance.state} on ${instance.host}`);
+          else if (!isRunning(instance))
+            wrong.push(`${name} was stopped by us and is ${instance.state} on ${instance.host}`);
         }
-        if (wrong.length > 0) throw new MaintenanceError('VerifyFailed', wrong.slice(0, NAMES_SHOWN).join('; '));
+        if (wrong.length > 0)
+          throw new MaintenanceError('VerifyFailed', wrong.slice(0, NAMES_SHOWN).join('; '));
         return { warnings };
       }),
   };

@@ -23,7 +23,13 @@ export function createSiteActivities(driver: Driver, client: Client, actions: Ac
     ...createInstanceActivities(driver, inventory),
     ...createLeftoverActivities(driver, client, reader),
     runAction: (input) =>
-      perform((io) => runAction(input, { signal: io.signal, heartbeat: (details) => io.keep(details), resumed: io.resumed })),
+      perform((io) =>
+        runAction(input, {
+          signal: io.signal,
+          heartbeat: (details) => io.keep(details),
+          resumed: io.resumed,
+        }),
+      ),
   };
 }
 

@@ -4,7 +4,7 @@ import { MaintenanceError } from '../src/core/errors.ts';
 import { isRunning, type Instance } from '../src/core/inventory.ts';
 import { parseMark } from '../src/core/mark.ts';
 import type { Driver } from '../src/drivers/driver.ts';
-import type { SiteActivities } from './contract.ts';
+import type { HostRef, SiteActivities } from './contract.ts';
 import { isOurs, markOf } from './host.ts';
 import type { InventoryCache } from './inventory-cache.ts';
 import { perform } from './io.ts';
@@ -24,15 +24,22 @@ export function createInstanceActivities(driver: Driver, inventory: InventoryCac
           kind: 'move',
           subject: id,
           abort: driver.capabilities.abortMove,
-          start: () => driver.move(id, { how, ...(target === undefined ? {} : { target }) }, io),
+          start: () => driver.move(id, { how, ...(target === undefined ? {} : { target }) }, io.uncut),
         });
         // A cancelled activity still has to see where the instance ended up.
-        const after = await driver.locate(id, io.signal.aborted ? { signal: AbortSignal.timeout(10_000) } : io);
+        const after = await driver.locate(
+          id,
+          io.signal.aborted ? { signal: AbortSignal.timeout(10_000) } : io,
+        );
         if (!after) return { result: 'gone' };
         if (after.host === from) throw notMoved(name, from, target, end, io.signal.aborted);
         inventory.noteMoved(id, after.host);
         if (after.state === 'error') {
-          throw new MaintenanceError('InstanceFailed', `${name} is in an error state on ${after.host}`, vendorOf(end));
+          throw new MaintenanceError(
+            'InstanceFailed',
+            `${name} is in an error state on ${after.host}`,
+            vendorOf(end),
+          );
         }
         return { result: 'moved', to: after.host };
       }),
@@ -47,10 +54,11 @@ export function createInstanceActivities(driver: Driver, inventory: InventoryCac
             kind: 'stop',
             subject: id,
             abort: false,
-            start: () => driver.stop(id, markOf(ref), io),
+            start: () => driver.stop(id, markOf(ref), io.uncut),
           });
           const after = await driver.locate(id, io);
-          if (after && isRunning(after)) throw notDone('MoveFailed', `${name} still runs on ${after.host}`, end);
+          if (after && isRunning(after))
+            throw notDone('MoveFailed', `${name} still runs on ${after.host}`, end);
           return { result: after ? 'stopped' : 'gone' };
         }
         // Found stopped: by an earlier attempt of ours, or by its owner, whose wish it then is.
@@ -61,27 +69,46 @@ export function createInstanceActivities(driver: Driver, inventory: InventoryCac
       perform(async (io) => {
         const { id, name } = ref.instance;
         const before = await driver.locate(id, io);
-        if (!before) return { result: 'gone' };
+        if (!before || isSomebodyElses(before, ref)) return { result: 'left' };
         if (isRunning(before)) return { result: 'started' };
         const end = await driveTask(driver, io, {
           kind: 'start',
           subject: id,
           abort: false,
-          start: () => driver.start(id, ownersMark(before, ref), io),
-        });
+          start: () => driver.start(id, parseMark(before.stoppedBy) ?? markOf(ref), io.uncut),
+        }).catch(unlessSomebodyElses);
+        if (!end) return { result: 'left' };
         const after = await driver.locate(id, io);
-        if (after && !isRunning(after)) throw notDone('InstanceFailed', `${name} does not start: it is ${after.state}`, end);
-        return { result: after ? 'started' : 'gone' };
+        if (after && !isRunning(after))
+          throw notDone('InstanceFailed', `${name} does not start: it is ${after.state}`, end);
+        return { result: after ? 'started' : 'left' };
       }),
   };
 }
 
-const ownersMark = (instance: Instance, ref: Parameters<typeof markOf>[0]): ReturnType<typeof markOf> =>
-  parseMark(instance.stoppedBy) ?? markOf(ref);
+/** It carries a mark, and the mark is not ours. On platforms that keep no marks, what the session remembers decides. */
+const isSomebodyElses = ({ state, stoppedBy }: Instance, ref: HostRef): boolean =>
+  state === 'stopped' && stoppedBy !== undefined && !isOurs(parseMark(stoppedBy), ref);
 
-function notMoved(name: string, from: string, target: string | undefined, end: TaskEnd, aborted: boolean): Error {
+/** A driver refuses to start what it knows somebody else to have stopped; it then stays as its owner wants it. */
+function unlessSomebodyElses(error: unknown): undefined {
+  if (error instanceof MaintenanceError && error.code === 'OperatorInterfered') return undefined;
+  throw error;
+}
+
+function notMoved(
+  name: string,
+  from: string,
+  target: string | undefined,
+  end: TaskEnd,
+  aborted: boolean,
+): Error {
   if (aborted) return new CancelledFailure(`moving ${name} was aborted; it is still on ${from}`);
-  return notDone('MoveFailed', `${name} is still on ${from}${target === undefined ? '' : `, not on ${target}`}`, end);
+  return notDone(
+    'MoveFailed',
+    `${name} is still on ${from}${target === undefined ? '' : `, not on ${target}`}`,
+    end,
+  );
 }
 
 const notDone = (code: 'MoveFailed' | 'InstanceFailed', message: string, end: TaskEnd): MaintenanceError =>

@@ -10,10 +10,20 @@ import type { CallContext } from '../src/drivers/driver.ts';
 const BEAT_MS = 1_000;
 
 /** Trouble that passes by itself; the engine repeats the activity. Everything else goes back to the workflow at once. */
-const PASSING: readonly ErrorCode[] = ['PlatformUnreachable', 'PlatformBusy', 'PlatformError', 'PlatformGarbled'];
+const PASSING: readonly ErrorCode[] = [
+  'PlatformUnreachable',
+  'PlatformBusy',
+  'PlatformError',
+  'PlatformGarbled',
+];
 
 /** What an activity may do beside its own work. */
 export interface Io extends CallContext {
+  /**
+   * For requests that change something: they are not cut off when the activity is cancelled, since the platform may
+   * carry them out all the same, after somebody has looked and seen nothing. Their own timeout bounds them.
+   */
+  uncut: CallContext;
   /** Details of the last heartbeat of an earlier attempt. */
   resumed: unknown;
   /** Keeps details for the next attempt, should this one die. */
@@ -32,6 +42,7 @@ export async function perform<T>(work: (io: Io) => Promise<T>): Promise<T> {
   try {
     return await work({
       signal: context.cancellationSignal,
+      uncut: { signal: new AbortController().signal },
       resumed: context.info.heartbeatDetails,
       keep: (value) => {
         details = value;

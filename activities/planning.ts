@@ -21,7 +21,9 @@ type PlanningActivities = Pick<
   'resolveSession' | 'planSession' | 'chooseHosts' | 'precheckHost' | 'planDrain'
 >;
 
-export function createPlanningActivities(deps: PlanningDeps & { actions: ActionsConfig }): PlanningActivities {
+export function createPlanningActivities(
+  deps: PlanningDeps & { actions: ActionsConfig },
+): PlanningActivities {
   const { driver, client, inventory, reader } = deps;
   return {
     ...createDrainActivities(deps),
@@ -33,7 +35,11 @@ export function createPlanningActivities(deps: PlanningDeps & { actions: Actions
         const found = resolveHosts(hosts, snapshot);
         const problems = [...found.problems, ...resolved.problems, ...overrideProblems(instances, snapshot)];
         if (problems.length > 0) throw invalidSession(listed(problems));
-        return { hosts: found.hosts, instances: countLeaving(found.hosts, snapshot), actions: resolved.actions };
+        return {
+          hosts: found.hosts,
+          instances: countLeaving(found.hosts, snapshot),
+          actions: resolved.actions,
+        };
       }),
 
     planSession: ({ session }) =>
@@ -75,7 +81,11 @@ export function createPlanningActivities(deps: PlanningDeps & { actions: Actions
         for (const choice of start) {
           const outcome = standing.retry.includes(choice.host)
             ? undefined
-            : await readOutcome(client, await describe(client, hostWorkflowId(site, choice.host)), standing.chain);
+            : await readOutcome(
+                client,
+                await describe(client, hostWorkflowId(site, choice.host)),
+                standing.chain,
+              );
           if (outcome) alreadyDone.push(outcome);
           else fresh.push(chosen(choice, snapshot, standing.instances));
         }
@@ -103,7 +113,10 @@ function chosen(choice: Choice, snapshot: Snapshot, { overrides }: SessionSpec['
   return { host, role, placement, moveSlots, groupShares: { ...groupShares }, estimateMs, overrides: own };
 }
 
-function resolveHosts(wanted: SessionSpec['hosts'], snapshot: Snapshot): { hosts: string[]; problems: string[] } {
+function resolveHosts(
+  wanted: SessionSpec['hosts'],
+  snapshot: Snapshot,
+): { hosts: string[]; problems: string[] } {
   if (Array.isArray(wanted)) {
     const unknown = wanted.flatMap((host, index) =>
       snapshot.indexOf(host) === undefined ? [`hosts.${index}: the site has no host "${host}"`] : [],
@@ -114,7 +127,9 @@ function resolveHosts(wanted: SessionSpec['hosts'], snapshot: Snapshot): { hosts
     return { hosts: all, problems: all.length === 0 ? ['hosts: the site has no hosts'] : [] };
   }
   const labels = Object.entries(wanted.selector);
-  const matching = snapshot.hosts.filter((host) => labels.every(([label, value]) => labelOf(host, label) === value));
+  const matching = snapshot.hosts.filter((host) =>
+    labels.every(([label, value]) => labelOf(host, label) === value),
+  );
   const text = labels.map(([label, value]) => `${label}=${value}`).join(', ');
   return {
     hosts: matching.map(({ name }) => name),
@@ -139,7 +154,9 @@ function resolveActions(
     if (external) return { ...action, external };
     const { metadata = {} } = action;
     if (action.plugin === 'webhook') {
-      problems.push(...choiceProblems(`${at}.metadata.endpoint`, metadata['endpoint'], config.webhook.endpoints));
+      problems.push(
+        ...choiceProblems(`${at}.metadata.endpoint`, metadata['endpoint'], config.webhook.endpoints),
+      );
     } else if (action.plugin === 'command') {
       problems.push(...choiceProblems(`${at}.metadata.command`, metadata['command'], config.command.allow));
     } else if (action.plugin === 'wait') {
@@ -147,7 +164,9 @@ function resolveActions(
       const fine = typeof seconds === 'number' && seconds >= 0 && seconds <= 30 * 86_400;
       if (!fine) problems.push(`${at}.metadata.seconds: must be a number of seconds from 0 to 30 days`);
     } else if (!IN_WORKFLOW.includes(action.plugin)) {
-      const known = ['approval', 'command', 'wait', 'webhook', ...Object.keys(config.activities)].sort().join(', ');
+      const known = ['approval', 'command', 'wait', 'webhook', ...Object.keys(config.activities)]
+        .sort()
+        .join(', ');
       problems.push(`${at}.plugin: there is no action "${action.plugin}"; known are ${known}`);
     }
     return action;
@@ -158,12 +177,16 @@ function resolveActions(
 function choiceProblems(at: string, value: unknown, choices: Record<string, unknown>): string[] {
   if (typeof value === 'string' && Object.hasOwn(choices, value)) return [];
   const known = Object.keys(choices).sort().join(', ') || 'none';
-  return [`${at}: ${JSON.stringify(value) ?? 'nothing'} is not in the configuration of the worker; it has ${known}`];
+  return [
+    `${at}: ${JSON.stringify(value) ?? 'nothing'} is not in the configuration of the worker; it has ${known}`,
+  ];
 }
 
 function overrideProblems({ overrides }: SessionSpec['instances'], snapshot: Snapshot): string[] {
   return Object.keys(overrides).flatMap((key) =>
-    snapshot.instancesCalled(key).length > 0 ? [] : [`instances.overrides.${key}: the site has no instance of this name or id`],
+    snapshot.instancesCalled(key).length > 0
+      ? []
+      : [`instances.overrides.${key}: the site has no instance of this name or id`],
   );
 }
 
@@ -178,4 +201,3 @@ function listed(problems: readonly string[]): string {
   const more = problems.length - shown.length;
   return (more > 0 ? [...shown, `and ${more} more`] : shown).join('; ');
 }
-

@@ -40,7 +40,12 @@ export async function driveTask(
 export async function abortTask(driver: Driver, task: PlatformTask): Promise<TaskEnd> {
   const signal = AbortSignal.timeout(ABORT_MS);
   await driver.cancelTask(task, { signal });
-  return follow(driver, task, { signal }, (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)));
+  return follow(
+    driver,
+    task,
+    { signal },
+    (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+  );
 }
 
 /** Polls until the task is over, ever more slowly. */

@@ -23,10 +23,14 @@ export function createSessionActivities(client: Client, ownSites: readonly strin
         const description = await describe(client, session);
         if (!description) throw invalidSession(`resumeFrom: there is no session "${session}"`);
         if (description.status.name === 'RUNNING') {
-          throw invalidSession(`resumeFrom: session "${session}" is still open; signal continue to it instead`);
+          throw invalidSession(
+            `resumeFrom: session "${session}" is still open; signal continue to it instead`,
+          );
         }
         const handle = client.workflow.getHandle(session, description.runId);
-        const standing = await handle.query<Standing, [{ names: boolean }]>(QUERIES.standing, { names: true });
+        const standing = await handle.query<Standing, [{ names: boolean }]>(QUERIES.standing, {
+          names: true,
+        });
         const { hosts = [], statuses, held, checkpoints, sessions } = standing;
         return { hosts, statuses, held, checkpoints, sessions };
       }),
@@ -79,7 +83,10 @@ export async function readOutcome(
 }
 
 /** Undefined when there is no such workflow. */
-export async function describe(client: Client, workflowId: string): Promise<WorkflowExecutionDescription | undefined> {
+export async function describe(
+  client: Client,
+  workflowId: string,
+): Promise<WorkflowExecutionDescription | undefined> {
   try {
     return await client.workflow.getHandle(workflowId).describe();
   } catch (error) {
@@ -97,4 +104,3 @@ function memoOf({ memo, workflowId }: WorkflowExecutionDescription): HostMemo {
 /** What is wrong with the input of a session, found only by looking. */
 export const invalidSession = (message: string): ApplicationFailure =>
   ApplicationFailure.create({ type: 'InvalidSession', message, nonRetryable: true });
-

@@ -44,7 +44,9 @@ export class StandingReader {
   }
 
   #query(session: string, names: boolean): Promise<Standing> {
-    return this.#client.workflow.getHandle(session).query<Standing, [{ names: boolean }]>(QUERIES.standing, { names });
+    return this.#client.workflow
+      .getHandle(session)
+      .query<Standing, [{ names: boolean }]>(QUERIES.standing, { names });
   }
 }
 

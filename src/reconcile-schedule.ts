@@ -1,5 +1,10 @@
 /** The Schedule that puts back hosts left out of service by a workflow that was terminated or lost. */
-import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client, type ScheduleOptions } from '@temporalio/client';
+import {
+  ScheduleAlreadyRunning,
+  ScheduleOverlapPolicy,
+  type Client,
+  type ScheduleOptions,
+} from '@temporalio/client';
 import { durationMs } from './core/duration.ts';
 import { MAINTENANCE_QUEUE, reconcileScheduleId, SEARCH_ATTRIBUTES, WORKFLOWS } from './names.ts';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';

@@ -2,7 +2,12 @@
  * Run as `npm run worker`: serves the task queues of sessions and of the configured sites until it is told to stop.
  * Prints one line `worker ready: …` when it does.
  */
-import { NativeConnection, Runtime, makeTelemetryFilterString, type Logger as SdkLogger } from '@temporalio/worker';
+import {
+  NativeConnection,
+  Runtime,
+  makeTelemetryFilterString,
+  type Logger as SdkLogger,
+} from '@temporalio/worker';
 import { TemporalConnectionError, temporalSettings, unreachable } from './client.ts';
 import { ConfigError, loadConfig, type Config } from './config.ts';
 import { createLogger, type Logger } from './log.ts';
@@ -48,7 +53,13 @@ function adapt(log: Logger): SdkLogger {
     (message: string, meta?: object): void => {
       log[level](meta ?? {}, message);
     };
-  const byLevel = { TRACE: at('trace'), DEBUG: at('debug'), INFO: at('info'), WARN: at('warn'), ERROR: at('error') };
+  const byLevel = {
+    TRACE: at('trace'),
+    DEBUG: at('debug'),
+    INFO: at('info'),
+    WARN: at('warn'),
+    ERROR: at('error'),
+  };
   return {
     log: (level, message, meta) => {
       byLevel[level](message, meta);
@@ -63,7 +74,9 @@ function adapt(log: Logger): SdkLogger {
 
 /** What somebody who starts a worker can mend; anything else is shown with its stack. */
 const isTheirs = (error: unknown): boolean =>
-  error instanceof ConfigError || error instanceof TemporalConnectionError || error instanceof SearchAttributesError;
+  error instanceof ConfigError ||
+  error instanceof TemporalConnectionError ||
+  error instanceof SearchAttributesError;
 
 main().catch((error: unknown) => {
   const shown = error instanceof Error ? (isTheirs(error) ? error.message : error.stack) : String(error);

@@ -19,6 +19,9 @@ const STICKY_TIMEOUT = '1s' as const;
 /** On SIGTERM activities get this long to end before they are cancelled; whatever they began goes on elsewhere. */
 const SHUTDOWN_GRACE = '5s' as const;
 
+/** Heartbeats bring the news that an activity is cancelled; the SDK would hold them back for most of their timeout. */
+const HEARTBEAT_AT_MOST_EVERY = '1s' as const;
+
 export interface Workers {
   /** Names of the sites served. */
   sites: readonly string[];
@@ -44,6 +47,7 @@ export async function createWorkers(
         ...common,
         taskQueue: siteQueue(site),
         activities: { ...createSiteActivities(driver, client, config.actions) },
+        maxHeartbeatThrottleInterval: HEARTBEAT_AT_MOST_EVERY,
         maxConcurrentActivityTaskExecutions: config.worker.maxConcurrentActivities,
       }),
     );

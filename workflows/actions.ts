@@ -16,6 +16,8 @@ export interface ApprovalDesk {
 
 type ActionContext = Omit<ActionInput, 'type' | 'plugin' | 'metadata' | 'idempotencyKey'> & {
   chain: string;
+  /** How often an action has reported failure here before. */
+  failures: number;
   /** Epoch milliseconds. */
   deadline: number;
   desk: ApprovalDesk;
@@ -50,7 +52,7 @@ export async function runAction(
   index: number,
   context: ActionContext,
 ): Promise<void> {
-  const { chain, deadline: latest, desk, ...about } = context;
+  const { chain, failures, deadline: latest, desk, ...about } = context;
   const deadline = action.timeout ? Math.min(latest, Date.now() + durationMs(action.timeout)) : latest;
   const where = context.host ? ` on ${context.host}` : '';
   const summary = `action ${action.plugin}${where}`;
@@ -59,7 +61,7 @@ export async function runAction(
     type: action.type,
     plugin: action.plugin,
     metadata: action.metadata ?? {},
-    idempotencyKey: `${chain}/${context.host ?? action.type}/${index}`,
+    idempotencyKey: `${chain}/${context.host ?? action.type}/${index}/${failures}`,
   };
   if (action.external) {
     await callExternal(action.external, input, { summary, deadline });

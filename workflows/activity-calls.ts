@@ -1,4 +1,4 @@
-import { proxyActivities, type ActivityOptions } from '@temporalio/workflow';
+import { ActivityCancellationType, proxyActivities, type ActivityOptions } from '@temporalio/workflow';
 import type { SessionActivities, SiteActivities } from '../activities/contract.ts';
 import { siteQueue } from '../src/names.ts';
 
@@ -22,6 +22,12 @@ const RETRY = {
   maximumInterval: 30_000,
   maximumAttempts: 10,
 } as const;
+
+/**
+ * A cancelled step is waited for until nothing of it runs any more: what is rolled back next must not be done again by
+ * what came before. Without this the SDK only tries to cancel, whatever its documentation calls the default.
+ */
+const WAIT_UNTIL_OVER = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
 
 type Api = SiteActivities & SessionActivities;
 
@@ -75,7 +81,7 @@ function call<Name extends keyof Api>(
 /** Schedule-to-close is kept by the server over all attempts: the deadline holds however often something is retried. */
 function timeouts({ deadline }: CallOptions): ActivityOptions {
   const left = Math.max(1, deadline - Date.now());
-  return { scheduleToCloseTimeout: left, startToCloseTimeout: left };
+  return { scheduleToCloseTimeout: left, startToCloseTimeout: left, cancellationType: WAIT_UNTIL_OVER };
 }
 
 /** Temporal takes summaries of up to 400 bytes. */

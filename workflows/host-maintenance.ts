@@ -114,7 +114,11 @@ async function precheck(run: HostRun): Promise<DrainPlan> {
 }
 
 /** How long to wait before the host is looked at again; undefined: what was found is final. */
-function restBeforeLook({ code }: FailureView, look: number, { spec }: HostMaintenanceInput): number | undefined {
+function restBeforeLook(
+  { code }: FailureView,
+  look: number,
+  { spec }: HostMaintenanceInput,
+): number | undefined {
   if (code === 'HostBusy' && spec.onBusyHost === 'wait') return RESTS_MS[Math.min(look, RESTS_MS.length - 1)];
   // Another host may be about to come back with the room that is missing.
   if (code === 'NoTarget' && look < RESTS_MS.length - 1) return RESTS_MS[look];
@@ -131,6 +135,7 @@ async function holdHost(run: HostRun, error: unknown): Promise<never> {
   const found = viewFailure(error);
   const code = run.input.purpose === 'restore' ? 'RollbackFailed' : found.code;
   const failedStep = run.step;
+  if (found.code === 'ActionFailed') run.actionFailures += 1;
   const rolledBack = run.input.purpose === 'maintain' && run.input.spec.onFailure === 'rollback';
   if (rolledBack) await rollBack(run);
   const details: HostFailureDetails = {

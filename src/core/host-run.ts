@@ -45,6 +45,8 @@ export interface Checkpoint {
   entered: boolean;
   /** Actions that are done, by index in the order they run. */
   actionsDone: number[];
+  /** How often an action has said of itself that it failed: a new try is a new piece of work for whoever does it. */
+  actionFailures: number;
   moved: MovedInstance[];
   stopped: InstanceRef[];
   /** Instances still to go when it ended. */
@@ -157,6 +159,9 @@ export interface ActionInput {
   metadata: Record<string, unknown>;
   /** As written for the whole session. */
   sessionMetadata: Record<string, unknown>;
-  /** The same for every attempt at this action on this host in this session, however often it is retried. */
+  /**
+   * The same for every attempt at this action on this host in this session, whatever crashes in between; a new one only
+   * after the action itself has reported failure and somebody said to try again.
+   */
   idempotencyKey: string;
 }

@@ -29,7 +29,11 @@ export interface Engine {
   start(input: Omit<SessionInput, 'site'> & { site?: string }, id?: string): Promise<WorkflowHandle>;
   progress(session: WorkflowHandle): Promise<Progress>;
   /** Polls the progress until it is as wished; throws with the last one after `timeoutMs`. */
-  until(session: WorkflowHandle, wish: (progress: Progress) => boolean, timeoutMs?: number): Promise<Progress>;
+  until(
+    session: WorkflowHandle,
+    wish: (progress: Progress) => boolean,
+    timeoutMs?: number,
+  ): Promise<Progress>;
   /** Waits until the simulator has recorded an event; returns it. */
   seen(wish: (entry: JournalEntry) => boolean, timeoutMs?: number): Promise<JournalEntry>;
   /** What the simulator's journal has to say against the run so far. */
@@ -58,7 +62,9 @@ export async function startEngine(fleet: FleetInput, overrides: Partial<Config> 
   const simulate = (method: string, path: string, body?: unknown): Promise<Response> =>
     fetch(`${simulator.url}${path}`, {
       method,
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      ...(body === undefined
+        ? {}
+        : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
     });
 
   return {
@@ -79,7 +85,10 @@ export async function startEngine(fleet: FleetInput, overrides: Partial<Config> 
       for (;;) {
         const now = await progress(session);
         if (wish(now)) return now;
-        assert.ok(Date.now() < deadline, `it never came to that; last seen: ${JSON.stringify(now, undefined, 1)}`);
+        assert.ok(
+          Date.now() < deadline,
+          `it never came to that; last seen: ${JSON.stringify(now, undefined, 1)}`,
+        );
         await sleep(50);
       }
     },
@@ -116,7 +125,13 @@ async function stopWorkers(workers: Workers, running: Promise<void>): Promise<vo
 
 function configFor(simulator: Simulator, overrides: Partial<Config>): Config {
   return {
-    sites: { [SITE]: { platform: 'simulator', reconcileEvery: 'off', options: { url: simulator.url, timeout: '2s' } } },
+    sites: {
+      [SITE]: {
+        platform: 'simulator',
+        reconcileEvery: 'off',
+        options: { url: simulator.url, timeout: '2s' },
+      },
+    },
     actions: {
       webhook: { endpoints: { work: { url: `${simulator.url}/v1/work`, headers: {} } } },
       command: { allow: {} },
@@ -147,4 +162,5 @@ async function registerNamespace(connection: Connection, namespace: string): Pro
 }
 
 /** The final report of a session that ends by itself. */
-export const reportOf = async (session: WorkflowHandle): Promise<Report> => (await session.result()) as Report;
+export const reportOf = async (session: WorkflowHandle): Promise<Report> =>
+  (await session.result()) as Report;

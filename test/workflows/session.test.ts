@@ -17,9 +17,20 @@ describe('a session', () => {
     const session = await engine.start({ actions: [WORK] });
     const report = await reportOf(session);
     assert.equal(report.state, 'MAINTENANCE_DONE');
-    assert.deepEqual(report.hosts, { total: 4, pending: 0, inFlight: 0, done: 4, held: 0, skipped: 0, rolledBack: 0 });
+    assert.deepEqual(report.hosts, {
+      total: 4,
+      pending: 0,
+      inFlight: 0,
+      done: 4,
+      held: 0,
+      skipped: 0,
+      rolledBack: 0,
+    });
     assert.deepEqual(report.instances, { total: 9, moved: 9, stopped: 0 });
-    assert.deepEqual(engine.violations({ maxConcurrentHosts: 1, maxConcurrentMovesPerHost: 1, worked: hostNames(4) }), []);
+    assert.deepEqual(
+      engine.violations({ maxConcurrentHosts: 1, maxConcurrentMovesPerHost: 1, worked: hostNames(4) }),
+      [],
+    );
   });
 
   test('is found by its state in the list of workflows', async () => {
@@ -48,7 +59,10 @@ describe('a session', () => {
     const session = await engine.start({ hosts: { selector: { zone: 'az1' } }, dryRun: true });
     assert.equal((await reportOf(session)).hosts.total, 4);
     const none = await engine.start({ hosts: { selector: { zone: 'az9' } } });
-    await assert.rejects(none.result(), hasFailed('InvalidSession', /no host of the site has the labels zone=az9/));
+    await assert.rejects(
+      none.result(),
+      hasFailed('InvalidSession', /no host of the site has the labels zone=az9/),
+    );
   });
 
   test('waits for maintenanceAt', async () => {
@@ -59,22 +73,57 @@ describe('a session', () => {
     assert.match(waiting.reason, /waits for maintenanceAt/);
     await reportOf(session);
     const cordoned = engine.simulator.journal.entries.findLast(({ type }) => type === 'host.cordoned');
-    assert.ok(cordoned && Date.parse(cordoned.time) >= Date.parse(at), 'the host was touched before its time');
+    assert.ok(
+      cordoned && Date.parse(cordoned.time) >= Date.parse(at),
+      'the host was touched before its time',
+    );
   });
 
   const wrong: [string, Record<string, unknown>, RegExp][] = [
     ['an unknown site', { site: 'atlantis' }, /site: no worker serves a site named "atlantis".*lab/],
-    ['an unknown host', { hosts: ['compute-01', 'compute-99'] }, /hosts\.1: the site has no host "compute-99"/],
-    ['a host that is listed twice', { hosts: ['compute-01', 'compute-01'] }, /hosts\.1: "compute-01" is listed twice/],
+    [
+      'an unknown host',
+      { hosts: ['compute-01', 'compute-99'] },
+      /hosts\.1: the site has no host "compute-99"/,
+    ],
+    [
+      'a host that is listed twice',
+      { hosts: ['compute-01', 'compute-01'] },
+      /hosts\.1: "compute-01" is listed twice/,
+    ],
     ['a date in the past', { maintenanceAt: '2020-01-01T00:00:00Z' }, /maintenanceAt: .*is in the past/],
-    ['a window that ends before it begins', { maintenanceAt: '2999-01-02T00:00:00Z', maintenanceUntil: '2999-01-01T00:00:00Z' }, /maintenanceUntil: .*is not after/],
-    ['a budget that contradicts itself', { budget: { maxConcurrentMoves: 1, maxConcurrentMovesPerHost: 5 } }, /budget\.maxConcurrentMovesPerHost: 5 is more than/],
+    [
+      'a window that ends before it begins',
+      { maintenanceAt: '2999-01-02T00:00:00Z', maintenanceUntil: '2999-01-01T00:00:00Z' },
+      /maintenanceUntil: .*is not after/,
+    ],
+    [
+      'a budget that contradicts itself',
+      { budget: { maxConcurrentMoves: 1, maxConcurrentMovesPerHost: 5 } },
+      /budget\.maxConcurrentMovesPerHost: 5 is more than/,
+    ],
     ['an unknown key', { budjet: {} }, /budjet: is not a key of a session/],
     ['a wrong type', { budget: { maxConcurrentHosts: 'many' } }, /budget\.maxConcurrentHosts: /],
-    ['an unknown action', { actions: [{ plugin: 'pray', type: 'host' }] }, /actions\.0\.plugin: there is no action "pray"/],
-    ['an endpoint that is not configured', { actions: [{ plugin: 'webhook', type: 'host', metadata: { endpoint: 'nowhere' } }] }, /actions\.0\.metadata\.endpoint: "nowhere" is not in the configuration/],
-    ['an override for nobody', { instances: { overrides: { ghost: 'stop' } } }, /instances\.overrides\.ghost: /],
-    ['a session to resume that never was', { resumeFrom: 'ghost' }, /resumeFrom: there is no session "ghost"/],
+    [
+      'an unknown action',
+      { actions: [{ plugin: 'pray', type: 'host' }] },
+      /actions\.0\.plugin: there is no action "pray"/,
+    ],
+    [
+      'an endpoint that is not configured',
+      { actions: [{ plugin: 'webhook', type: 'host', metadata: { endpoint: 'nowhere' } }] },
+      /actions\.0\.metadata\.endpoint: "nowhere" is not in the configuration/,
+    ],
+    [
+      'an override for nobody',
+      { instances: { overrides: { ghost: 'stop' } } },
+      /instances\.overrides\.ghost: /,
+    ],
+    [
+      'a session to resume that never was',
+      { resumeFrom: 'ghost' },
+      /resumeFrom: there is no session "ghost"/,
+    ],
   ];
   for (const [name, input, message] of wrong) {
     test(`refuses ${name} and touches nothing`, async () => {
@@ -99,23 +148,31 @@ describe('a session', () => {
   test('pauses, refuses to be continued with nonsense, and goes on', async () => {
     const session = await engine.start({ hosts: ['compute-01', 'compute-02'], pauseBetweenHosts: '300ms' });
     await session.signal('pause', { reason: 'coffee' });
-    const paused = await engine.until(session, ({ state, hosts }) => state === 'MAINTENANCE_PAUSED' && hosts.inFlight === 0);
+    const paused = await engine.until(
+      session,
+      ({ state, hosts }) => state === 'MAINTENANCE_PAUSED' && hosts.inFlight === 0,
+    );
     assert.match(paused.reason, /coffee/);
     await assert.rejects(
       session.executeUpdate('continueSession', { args: [{ retry: ['compute-77'] }] }),
-      (error: Error) => /retry\.0: "compute-77" is not a host of this session/.test(String(error.cause ?? error)),
+      (error: Error) =>
+        /retry\.0: "compute-77" is not a host of this session/.test(String(error.cause ?? error)),
     );
     await session.signal('continue', { retry: ['compute-77'] });
     const refused = await engine.until(session, ({ reason }) => reason.includes('changed nothing'));
     assert.equal(refused.state, 'MAINTENANCE_PAUSED');
-    const answer = await session.executeUpdate<{ state: string }, [unknown]>('continueSession', { args: [{}] });
+    const answer = await session.executeUpdate<{ state: string }, [unknown]>('continueSession', {
+      args: [{}],
+    });
     assert.notEqual(answer.state, 'MAINTENANCE_PAUSED');
     assert.equal((await reportOf(session)).state, 'MAINTENANCE_DONE');
   });
 
   test('takes a new budget while it runs, and refuses one that contradicts itself', async () => {
     const session = await engine.start({ hosts: hostNames(3), pauseBetweenHosts: '200ms' });
-    await session.executeUpdate('setBudget', { args: [{ maxConcurrentHosts: 2, maxConcurrentMovesPerHost: 3 }] });
+    await session.executeUpdate('setBudget', {
+      args: [{ maxConcurrentHosts: 2, maxConcurrentMovesPerHost: 3 }],
+    });
     await assert.rejects(
       session.executeUpdate('setBudget', { args: [{ maxConcurrentMoves: 2 }] }),
       (error: Error) => /maxConcurrentMovesPerHost: 3 is more than/.test(String(error.cause ?? error)),
@@ -131,24 +188,32 @@ describe('a session', () => {
       maintenanceUntil: until,
       actions: [{ plugin: 'wait', type: 'host', metadata: { seconds: 2 } }],
     });
-    const paused = await engine.until(session, ({ state, hosts }) => state === 'MAINTENANCE_PAUSED' && hosts.inFlight === 0);
+    const paused = await engine.until(
+      session,
+      ({ state, hosts }) => state === 'MAINTENANCE_PAUSED' && hosts.inFlight === 0,
+    );
     assert.match(paused.reason, /WindowClosed/);
     assert.ok(paused.hosts.pending > 0);
-    await assert.rejects(
-      session.executeUpdate('continueSession', { args: [{}] }),
-      (error: Error) => /maintenance window has ended/.test(String(error.cause ?? error)),
+    await assert.rejects(session.executeUpdate('continueSession', { args: [{}] }), (error: Error) =>
+      /maintenance window has ended/.test(String(error.cause ?? error)),
     );
     await session.signal('continue', { maintenanceUntil: new Date(Date.now() + 600_000).toISOString() });
     assert.equal((await reportOf(session)).hosts.done, 3);
   });
 
   test('describes its signals and queries', async () => {
-    const session = await engine.start({ hosts: ['compute-01'], maintenanceAt: new Date(Date.now() + 60_000).toISOString() });
-    const metadata = await session.query<{ definition: { signalDefinitions: { name: string; description: string }[] } }>(
-      '__temporal_workflow_metadata',
-    );
+    const session = await engine.start({
+      hosts: ['compute-01'],
+      maintenanceAt: new Date(Date.now() + 60_000).toISOString(),
+    });
+    const metadata = await session.query<{
+      definition: { signalDefinitions: { name: string; description: string }[] };
+    }>('__temporal_workflow_metadata');
     for (const name of ['cancel', 'continue', 'pause', 'approve']) {
-      assert.ok(metadata.definition.signalDefinitions.find((signal) => signal.name === name)?.description, name);
+      assert.ok(
+        metadata.definition.signalDefinitions.find((signal) => signal.name === name)?.description,
+        name,
+      );
     }
     await session.signal('cancel', { reason: 'only looking' });
     const report: Report = await reportOf(session);
@@ -157,12 +222,16 @@ describe('a session', () => {
   });
 });
 
-const changes = (engine: Engine): number => engine.simulator.journal.entries.filter(({ type }) => type !== 'request').length;
+const changes = (engine: Engine): number =>
+  engine.simulator.journal.entries.filter(({ type }) => type !== 'request').length;
 
 const hasFailed =
   (type: string, message: RegExp) =>
   (error: unknown): boolean => {
-    assert.ok(error instanceof WorkflowFailedError && error.cause instanceof ApplicationFailure, String(error));
+    assert.ok(
+      error instanceof WorkflowFailedError && error.cause instanceof ApplicationFailure,
+      String(error),
+    );
     assert.equal(error.cause.type, type);
     assert.match(error.cause.message, message);
     return true;

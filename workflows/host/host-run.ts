@@ -23,8 +23,12 @@ export class HostRun {
   readonly input: HostMaintenanceInput;
   readonly startedAt = Date.now();
   readonly actionsDone: Set<number>;
+  /** How often an action has reported failure in this and earlier runs. */
+  actionFailures: number;
   readonly moved: MovedInstance[];
   readonly stopped: InstanceRef[];
+  /** Those that were started again. */
+  readonly started: InstanceRef[] = [];
   readonly warnings: string[] = [];
   /** Instances still to go, by id. */
   readonly left = new Map<string, InstanceRef>();
@@ -42,6 +46,7 @@ export class HostRun {
     this.input = input;
     this.entered = input.checkpoint?.entered ?? false;
     this.actionsDone = new Set(input.checkpoint?.actionsDone);
+    this.actionFailures = input.checkpoint?.actionFailures ?? 0;
     this.moved = [...(input.checkpoint?.moved ?? [])];
     this.stopped = [...(input.checkpoint?.stopped ?? [])];
     this.hostDeadline = this.startedAt + durationMs(input.spec.timeouts.host);
@@ -124,6 +129,7 @@ export class HostRun {
       step: this.step,
       entered: this.entered,
       actionsDone: [...this.actionsDone].sort((a, b) => a - b),
+      actionFailures: this.actionFailures,
       moved: this.moved,
       stopped: this.stopped,
       left: [...this.left.values()],

@@ -18,7 +18,7 @@ export async function verifyHost(run: HostRun): Promise<void> {
   run.enterStep('verify');
   const { warnings } = await run.call(
     'verifyHost',
-    { ...run.ref, moved: run.moved, started: run.stopped },
+    { ...run.ref, moved: run.moved, started: run.started },
     `verify ${run.input.host}`,
   );
   run.warnings.push(...warnings);
@@ -39,9 +39,10 @@ async function giveBack(run: HostRun): Promise<void> {
   const { input } = run;
   const { stopped } = await run.call('uncordonHost', run.ref, `uncordon ${input.host}`);
   const toStart = new Map<string, InstanceRef>([...run.stopped, ...stopped].map((one) => [one.id, one]));
-  const jobs: (() => Promise<unknown>)[] = [...toStart.values()].map(
-    (instance) => () => run.call('startInstance', { ...run.ref, instance }, `start ${instance.name}`),
-  );
+  const jobs: (() => Promise<unknown>)[] = [...toStart.values()].map((instance) => async () => {
+    const { result } = await run.call('startInstance', { ...run.ref, instance }, `start ${instance.name}`);
+    if (result === 'started') run.started.push(instance);
+  });
   if (input.spec.instances.return)
     jobs.push(...run.moved.filter(cameFromHere(run)).map((one) => () => moveBack(run, one)));
   await inLanes(jobs, input.moveSlots);

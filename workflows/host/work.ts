@@ -12,6 +12,7 @@ export async function workOnHost(run: HostRun): Promise<void> {
       host: input.host,
       sessionMetadata: input.spec.metadata,
       chain: input.chain,
+      failures: run.actionFailures,
       deadline: run.deadline,
       desk: run.desk,
     });

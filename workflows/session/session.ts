@@ -80,6 +80,7 @@ export interface Carried {
   firstHostAt?: number;
   actions: ResolvedAction[];
   actionsDone: number[];
+  actionFailures: number;
   adopts: string[];
   budget: Budget;
   maintenanceUntil?: string;
@@ -124,6 +125,8 @@ export class Session {
   private waitFor: string | undefined;
   private approvalAsked: string | undefined;
   private refused: string | undefined;
+  /** How often an action of type pre or post has reported failure. */
+  private actionFailures: number;
   private notBefore = 0;
   /** Counts what may change what to do next; the main loop waits for it. */
   private version = 0;
@@ -142,6 +145,7 @@ export class Session {
     this.adopts = carried?.adopts ?? [];
     this.actions = carried?.actions ?? [];
     this.actionsDone = new Set(carried?.actionsDone);
+    this.actionFailures = carried?.actionFailures ?? 0;
     this.budget = carried?.budget ?? spec.budget;
     this.maintenanceUntil = carried?.maintenanceUntil ?? spec.maintenanceUntil;
     this.paused = carried?.paused;
@@ -321,6 +325,7 @@ export class Session {
           site: this.spec.site,
           sessionMetadata: this.spec.metadata,
           chain: this.chain,
+          failures: this.actionFailures,
           deadline: Date.now() + durationMs(this.spec.timeouts.work),
           desk: this.desk,
         }),
@@ -339,6 +344,7 @@ export class Session {
         const found = viewFailure(error);
         if (found.code === 'InvalidSession') throw failWith(found.code, found.message);
         if (this.spec.dryRun) throw failWith(found.code, found.message);
+        if (found.code === 'ActionFailed') this.actionFailures += 1;
         this.problem = found;
         await this.awaitOrders();
       }
@@ -586,6 +592,7 @@ export class Session {
       ...(this.firstHostAt === undefined ? {} : { firstHostAt: this.firstHostAt }),
       actions: this.actions,
       actionsDone: [...this.actionsDone],
+      actionFailures: this.actionFailures,
       adopts: this.adopts,
       budget: this.budget,
       ...(this.maintenanceUntil === undefined ? {} : { maintenanceUntil: this.maintenanceUntil }),

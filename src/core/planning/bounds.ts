@@ -49,7 +49,10 @@ export function boundsOf(request: BoundsRequest): Bounds {
 }
 
 /** How long a host takes that has the whole move budget to itself. */
-function leastSeconds({ snapshot, budget, wishes, moveMbPerSecond, workSeconds }: BoundsRequest, host: HostIndex): number {
+function leastSeconds(
+  { snapshot, budget, wishes, moveMbPerSecond, workSeconds }: BoundsRequest,
+  host: HostIndex,
+): number {
   const moveSlots = Math.min(budget.maxConcurrentMovesPerHost, budget.maxConcurrentMoves ?? Infinity);
   const departures = departuresOf(snapshot, host, wishes);
   const drain = drainSeconds(departures, { moveSlots, groupShares: {} }, moveMbPerSecond);

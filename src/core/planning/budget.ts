@@ -11,7 +11,8 @@ export interface ResolvedBudget extends Omit<Budget, 'maxConcurrentHosts'> {
 /** Percentages are of the hosts of the session, rounded down, at least 1. */
 export function resolveBudget(budget: Budget, hostCount: number): ResolvedBudget {
   const { maxConcurrentHosts: wanted } = budget;
-  const hosts = typeof wanted === 'number' ? wanted : Math.floor((hostCount * Number.parseInt(wanted, 10)) / 100);
+  const hosts =
+    typeof wanted === 'number' ? wanted : Math.floor((hostCount * Number.parseInt(wanted, 10)) / 100);
   return { ...budget, maxConcurrentHosts: Math.max(1, hosts) };
 }
 
@@ -47,7 +48,8 @@ export class DomainSlots {
   /** `compute-3 to come back: at most 1 host of zone az1 may be out`. */
   whyNot(host: HostIndex): string {
     const domain = this.#domains?.[host] ?? '';
-    const named = domain === '' ? `hosts without the label ${this.#label}` : `hosts of ${this.#label} ${domain}`;
+    const named =
+      domain === '' ? `hosts without the label ${this.#label}` : `hosts of ${this.#label} ${domain}`;
     return `${listNames(this.#outWith(host))} to come back: at most ${this.#max} of the ${named} may be out`;
   }
 

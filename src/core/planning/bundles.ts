@@ -2,7 +2,6 @@
 import type { Group, Instance, Resources } from '../inventory.ts';
 import { compareText, naturalKey } from './natural-order.ts';
 import type { PoolIndex } from './pools.ts';
-import { maxPerHost } from './room.ts';
 import type { Room } from './room.ts';
 import type { HostIndex, Snapshot } from './snapshot.ts';
 
@@ -28,18 +27,28 @@ export function bundlesOf(room: Room, instances: readonly Instance[]): Bundle[] 
     .map(({ bundle }) => bundle);
 }
 
+/** At most so many members of the group on one host. */
+export const maxPerHost = (group: Group): number =>
+  group.maxPerHost ?? (group.policy === 'anti-affinity' ? 1 : Infinity);
+
 /** Pools whose hosts carry every label that the bundle requires. */
 export function allowedPools(snapshot: Snapshot, { instances }: Bundle): readonly PoolIndex[] {
   return instances
     .map(({ requires }) => snapshot.pools.satisfying(requires))
-    .reduce((allowed, pools) => (allowed === pools ? allowed : allowed.filter((pool) => pools.includes(pool))));
+    .reduce((allowed, pools) =>
+      allowed === pools ? allowed : allowed.filter((pool) => pools.includes(pool)),
+    );
 }
 
 /**
  * Hosts where members of the bundle's affinity groups will be that do not leave with it; undefined when there are none
  * and it may go anywhere. The source is among them while a member stays on it.
  */
-export function affineHosts(room: Room, bundle: Bundle, source: HostIndex): ReadonlySet<HostIndex> | undefined {
+export function affineHosts(
+  room: Room,
+  bundle: Bundle,
+  source: HostIndex,
+): ReadonlySet<HostIndex> | undefined {
   let hosts: Set<HostIndex> | undefined;
   for (const group of bundle.affinities) {
     const others = room.hostsOf(group.id);
@@ -95,7 +104,7 @@ function toBundle(snapshot: Snapshot, instances: Instance[]): Bundle {
   }
   const groups = [...members.keys()];
   return {
-    instances,
+    instances: [...instances].sort(byName),
     need,
     affinities: groups.filter((group) => group.policy === 'affinity'),
     limits: groups
@@ -109,8 +118,9 @@ function rankOf({ instances, affinities, limits }: Bundle): number {
   return affinities.length > 0 || limits.length > 0 ? 1 : 2;
 }
 
-function compareFirst(a: Bundle, b: Bundle): number {
-  const [one, other] = [a.instances[0], b.instances[0]];
-  if (one === undefined || other === undefined) return 0;
-  return compareText(naturalKey(one.name), naturalKey(other.name)) || compareText(one.id, other.id);
+const byName = (a: Instance, b: Instance): number =>
+  compareText(naturalKey(a.name), naturalKey(b.name)) || compareText(a.id, b.id);
+
+function compareFirst({ instances: [a] }: Bundle, { instances: [b] }: Bundle): number {
+  return a === undefined || b === undefined ? 0 : byName(a, b);
 }

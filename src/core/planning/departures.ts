@@ -1,47 +1,45 @@
 /** Which instances have to leave a host that is taken out, and how, by what the session wishes. */
 import { isRunning } from '../inventory.ts';
 import type { Instance } from '../inventory.ts';
-import type { InstanceDecision } from '../host-run.ts';
 import type { InstanceMode, InstanceWishes } from '../session-spec.ts';
+import { NO_LOAD, wasStopped } from './snapshot.ts';
 import type { HostIndex, Load, Snapshot } from './snapshot.ts';
 
-/**
- * What becomes of the instance when its host is taken out. `live` and `cold` need a target; `stop` and `stay` do not.
- * An instance in an error state cannot be moved and holds nobody back: it stays.
- */
-export function wayOut(instance: Instance, wishes: InstanceWishes): InstanceDecision['action'] {
-  if (!isRunning(instance)) return instance.state === 'stopped' && wishes.stopped === 'move' ? 'cold' : 'stay';
-  const mode = modeOf(instance, wishes);
-  return mode === 'live-then-cold' ? 'live' : mode;
+/** Instances of one host that matter when it is taken out. What is in an error state cannot be moved, and stays. */
+export interface Departures {
+  /** They need a target. */
+  moves: Instance[];
+  /** They are stopped, and started again when the host is back. */
+  stops: Instance[];
+  /** One of us has stopped them already; they are started again, so they stay whatever is wished for stopped ones. */
+  down: Instance[];
+}
+
+export const NO_DEPARTURES: Departures = { moves: [], stops: [], down: [] };
+
+export function departuresOf(
+  snapshot: Snapshot,
+  host: HostIndex,
+  wishes: InstanceWishes,
+): Departures {
+  const departures: Departures = { moves: [], stops: [], down: [] };
+  for (const instance of snapshot.instancesOn(host)) {
+    if (isRunning(instance)) {
+      const stops = modeOf(instance, wishes) === 'stop';
+      (stops ? departures.stops : departures.moves).push(instance);
+    } else if (wasStopped(instance)) {
+      departures.down.push(instance);
+    } else if (instance.state === 'stopped' && wishes.stopped === 'move') {
+      departures.moves.push(instance);
+    }
+  }
+  return departures;
 }
 
 /** An id outranks a name. */
 function modeOf({ id, name }: Instance, { overrides, mode }: InstanceWishes): InstanceMode {
   const own = [id, name].find((key) => Object.hasOwn(overrides, key));
   return (own === undefined ? undefined : overrides[own]) ?? mode;
-}
-
-/** Instances of one host that matter when it is taken out. */
-export interface Departures {
-  /** They need a target. */
-  moves: Instance[];
-  /** They are stopped, and started again when the host is back. */
-  stops: Instance[];
-  /** One of us has stopped them already, on an earlier run. */
-  down: Instance[];
-}
-
-export const NO_DEPARTURES: Departures = { moves: [], stops: [], down: [] };
-
-export function departuresOf(snapshot: Snapshot, host: HostIndex, wishes: InstanceWishes): Departures {
-  const departures: Departures = { moves: [], stops: [], down: [] };
-  for (const instance of snapshot.instancesOn(host)) {
-    const way = wayOut(instance, wishes);
-    if (way === 'live' || way === 'cold') departures.moves.push(instance);
-    if (way === 'stop') departures.stops.push(instance);
-    if (way === 'stay' && instance.state === 'stopped' && instance.stoppedBy !== undefined) departures.down.push(instance);
-  }
-  return departures;
 }
 
 /** Instances that move off each host, taken together, without a walk over them but where overrides single some out. */
@@ -62,7 +60,7 @@ export class DepartureLoads {
     const exact = this.#exact.get(host);
     if (exact !== undefined) return exact.moves;
     const { mode, stopped } = this.#wishes;
-    if (stopped === 'stay') return mode === 'stop' ? this.#snapshot.loadOf([]) : this.#snapshot.running(host);
+    if (stopped === 'stay') return mode === 'stop' ? NO_LOAD : this.#snapshot.running(host);
     if (mode === 'stop') return this.#snapshot.stopped(host);
     return both(this.#snapshot.running(host), this.#snapshot.stopped(host));
   }
@@ -70,7 +68,7 @@ export class DepartureLoads {
   stops(host: HostIndex): Load {
     const exact = this.#exact.get(host);
     if (exact !== undefined) return exact.stops;
-    return this.#wishes.mode === 'stop' ? this.#snapshot.running(host) : this.#snapshot.loadOf([]);
+    return this.#wishes.mode === 'stop' ? this.#snapshot.running(host) : NO_LOAD;
   }
 
   #walk(host: string): void {

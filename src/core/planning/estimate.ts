@@ -1,5 +1,5 @@
 /** How long things will take, before anything was measured. All in seconds. */
-import type { HostRole, Instance } from '../inventory.ts';
+import type { HostRole } from '../inventory.ts';
 import type { ActionSpec } from '../session-spec.ts';
 import type { Departures } from './departures.ts';
 import type { Shares } from './shares.ts';
@@ -28,24 +28,21 @@ export function workSeconds(actions: readonly ActionSpec[]): WorkSeconds {
 }
 
 /**
- * From the first departure to the last, with the shares the host has. No less than the longest move, and than what the
- * moves take together over the slots for them.
+ * From the first departure to the last, with the shares the host has: no less than the longest takes, than all of them
+ * take over the move slots, and than those of each limited group take over its share.
  */
 export function drainSeconds(departures: Departures, shares: Shares, moveMbPerSecond: number): number {
-  let longest = 0;
-  let total = 0;
-  const byGroup = new Map<string, number>();
-  const count = (instance: Instance, seconds: number): void => {
-    longest = Math.max(longest, seconds);
-    total += seconds;
-    for (const group of instance.groups) byGroup.set(group, (byGroup.get(group) ?? 0) + seconds);
-  };
-  for (const instance of departures.moves) {
-    count(instance, DEPARTURE_SECONDS + instance.resources.memoryMb / moveMbPerSecond);
-  }
-  for (const instance of departures.stops) count(instance, DEPARTURE_SECONDS);
-  const inGroups = [...byGroup].map(([group, seconds]) => seconds / Math.max(1, shares.groupShares[group] ?? Infinity));
-  return Math.max(longest, total / Math.max(1, shares.moveSlots), ...inGroups);
+  const touched = [
+    ...departures.moves.map(({ groups, resources }) => ({ groups, memoryMb: resources.memoryMb })),
+    ...departures.stops.map(({ groups }) => ({ groups, memoryMb: 0 })),
+  ];
+  const seconds = (some: typeof touched): number =>
+    some.length * DEPARTURE_SECONDS + some.reduce((sum, { memoryMb }) => sum + memoryMb, 0) / moveMbPerSecond;
+  const inGroups = Object.entries(shares.groupShares).map(
+    ([group, share]) => seconds(touched.filter(({ groups }) => groups.includes(group))) / Math.max(1, share),
+  );
+  const longest = touched.reduce((most, one) => Math.max(most, seconds([one])), 0);
+  return Math.max(longest, seconds(touched) / Math.max(1, shares.moveSlots), ...inGroups);
 }
 
 /** From the start of a host to its end. Instances that return do so as they left. */

@@ -37,13 +37,17 @@ export function nextHosts(request: NextHostsRequest): NextHosts {
 
 /** It was taken out before and stands half-done: what has no safe target goes where it can. */
 function hostToResume(round: Round, first: ReadonlySet<string>): Choice | undefined {
-  const host = round.inOrder().find((one) => first.has(round.nameOf(one)) && round.obstacle(one) === undefined);
+  const host = round
+    .inOrder()
+    .find((one) => first.has(round.nameOf(one)) && round.obstacle(one) === undefined);
   return host === undefined ? undefined : { host: round.nameOf(host), ...round.placeSome(host) };
 }
 
 /** Nothing has to move off it: it is soon back, with room for others. */
 function emptyHost(round: Round): Choice | undefined {
-  const host = round.inOrder().find((one) => round.moves(one).count === 0 && round.obstacle(one) === undefined);
+  const host = round
+    .inOrder()
+    .find((one) => round.moves(one).count === 0 && round.obstacle(one) === undefined);
   return host === undefined ? undefined : { host: round.nameOf(host), placement: [], blockers: [] };
 }
 
@@ -67,7 +71,8 @@ function hostWithSecondMoves(round: Round): Choice | undefined {
     const placement = round.place(host, 'any');
     if (placement === undefined) continue;
     const cost = round.secondMoves(placement);
-    if (best === undefined || cost < best.cost) best = { host: round.nameOf(host), placement, blockers: [], cost };
+    if (best === undefined || cost < best.cost)
+      best = { host: round.nameOf(host), placement, blockers: [], cost };
     compared += 1;
     if (compared === COMPARED) break;
   }
@@ -90,9 +95,11 @@ function hostBeyondHelp(round: Round): Choice | undefined {
  */
 export function hostsBeyondHelp(request: NextHostsRequest, explained: number): ChosenHost[] {
   const round = new Round(request);
-  const known = round.inOrder().map((host, index) =>
-    index < explained ? asFarAsPossible(round, host) : notLookedInto(round.nameOf(host)),
-  );
+  const known = round
+    .inOrder()
+    .map((host, index) =>
+      index < explained ? asFarAsPossible(round, host) : notLookedInto(round.nameOf(host)),
+    );
   return [...known, ...round.missing.map(notInInventory)].map((choice) => round.describe(choice));
 }
 
@@ -103,7 +110,11 @@ function asFarAsPossible(round: Round, host: HostIndex): Choice {
   return { host: round.nameOf(host), placement, blockers: all };
 }
 
-const notLookedInto = (host: string): Choice => ({ host, placement: [], blockers: [`${host} cannot be emptied either`] });
+const notLookedInto = (host: string): Choice => ({
+  host,
+  placement: [],
+  blockers: [`${host} cannot be emptied either`],
+});
 
 const notInInventory = (host: string): Choice => ({
   host,
@@ -116,7 +127,10 @@ function whatToWaitFor(round: Round): Pick<NextHosts, 'waitFor'> {
   if (first === undefined) return {};
   const obstacle = round.obstacle(first);
   if (obstacle !== undefined) return { waitFor: obstacle.reason };
-  const out = sortedByName(round.inFlight.map((host) => round.nameOf(host)), (name) => name);
+  const out = sortedByName(
+    round.inFlight.map((host) => round.nameOf(host)),
+    (name) => name,
+  );
   const why = `until then instances of ${round.nameOf(first)} would have to move twice`;
   return { waitFor: `${listNames(out)} to come back: ${why}` };
 }

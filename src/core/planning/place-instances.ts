@@ -2,33 +2,12 @@
  * Chooses a target for each instance that has to leave a host. What it never breaks: capacity, the policies of groups,
  * the labels an instance requires, and that a target is in service and not out or held.
  */
-import type { Instance } from '../inventory.ts';
 import type { InstanceRef, Placement } from '../host-run.ts';
-import { affineHosts, allowedPools, bundlesOf } from './bundles.ts';
-import type { Bundle } from './bundles.ts';
-import { carries } from './pools.ts';
+import { affineHosts, allowedPools, bundlesOf, type Bundle } from './bundles.ts';
+import { isAvoided, meetsLabels, withinLimit, type PlacementRequest } from './placement-rules.ts';
 import type { PoolIndex } from './pools.ts';
-import { maxPerHost } from './room.ts';
-import type { Room } from './room.ts';
 import type { HostIndex } from './snapshot.ts';
-import type { Targets } from './targets.ts';
 import { whyNowhere } from './why-nowhere.ts';
-
-export interface PlacementRequest {
-  /** What there is room for, less what is reserved for hosts in flight. It is left as it was. */
-  room: Room;
-  /** The host that is emptied. */
-  host: string;
-  /** Those that have to leave it. Whatever else is on the host, and not reserved a target, counts as staying there. */
-  instances: readonly Instance[];
-  targets: Targets;
-  /** Also onto hosts that are still to be taken out where nothing else will do; it costs a second move. */
-  allowUnsafe: boolean;
-  /** Targets to keep wherever they are still possible, by instance id: what was reserved when the host was chosen. */
-  preferred?: ReadonlyMap<string, string>;
-  /** Names of hosts that are out of the question for an instance, by its id: those that have just failed to take it. */
-  avoid?: ReadonlyMap<string, ReadonlySet<string>>;
-}
 
 export interface Unplaced {
   instance: InstanceRef;
@@ -37,11 +16,14 @@ export interface Unplaced {
 }
 
 /** A target for each instance, as far as there is one, and why there is none for the others. */
-export function placeInstances(request: PlacementRequest): { placements: Placement[]; unplaced: Unplaced[] } {
+export function placeInstances(request: PlacementRequest): {
+  placements: Placement[];
+  unplaced: Unplaced[];
+} {
   const unplaced: Unplaced[] = [];
   const placements = place(request, (bundle) => {
     const reason = whyNowhere(request, bundle);
-    unplaced.push(...bundle.instances.map(({ id, name }) => ({ instance: { id, name }, reason })));
+    for (const { id, name } of bundle.instances) unplaced.push({ instance: { id, name }, reason });
     return 'go on';
   });
   return { placements, unplaced };
@@ -49,15 +31,14 @@ export function placeInstances(request: PlacementRequest): { placements: Placeme
 
 /** A target for every instance, or undefined as soon as one has none: to try many hosts quickly. */
 export function placeAll(request: PlacementRequest): Placement[] | undefined {
-  let complete = true;
-  const placements = place(request, () => {
-    complete = false;
-    return 'give up';
-  });
-  return complete ? placements : undefined;
+  const placements = place(request, () => 'give up');
+  return placements.length === request.instances.length ? placements : undefined;
 }
 
-function place(request: PlacementRequest, onNowhere: (bundle: Bundle) => 'go on' | 'give up'): Placement[] {
+function place(
+  request: PlacementRequest,
+  onNowhere: (bundle: Bundle) => 'go on' | 'give up',
+): Placement[] {
   const { room } = request;
   const mark = room.mark();
   const placements: Placement[] = [];
@@ -90,9 +71,22 @@ function chooseTarget(request: PlacementRequest, bundle: Bundle): HostIndex | un
   const ownPool = snapshot.pools.of[snapshot.indexOf(request.host) ?? -1];
   const own = allowed.filter((pool) => pool === ownPool);
   const others = allowed.filter((pool) => pool !== ownPool);
-  const safe = tightest(request, bundle, own, suits) ?? tightest(request, bundle, others, suits);
+  const spared = others.filter((pool) => hasToSpare(request, bundle, pool));
+  const safe = tightest(request, bundle, own, suits) ?? tightest(request, bundle, spared, suits);
   if (safe !== undefined || !request.allowUnsafe) return safe;
-  return takenLast(request, bundle, own, suits) ?? takenLast(request, bundle, others, suits);
+  return (
+    takenLast(request, bundle, own, suits) ??
+    takenLast(request, bundle, others, suits) ??
+    tightest(request, bundle, others, suits)
+  );
+}
+
+/** Whether the pool can take the bundle and still empty its own hosts. */
+function hasToSpare({ room, targets }: PlacementRequest, { need }: Bundle, pool: PoolIndex): boolean {
+  const reserve = targets.reserveMb(pool);
+  if (reserve === 0) return true;
+  const free = targets.safe(pool).reduce((sum, host) => sum + Math.max(0, room.freeMemoryMb(host)), 0);
+  return free - need.memoryMb >= reserve;
 }
 
 type Suitability = (host: HostIndex) => boolean;
@@ -142,16 +136,15 @@ function takenLast(
 }
 
 /** The one target that all of the bundle have reserved, unless it is forbidden by now. */
-function preferredTarget({ room, targets, preferred }: PlacementRequest, { instances }: Bundle): HostIndex | undefined {
+function preferredTarget(
+  { room, targets, preferred }: PlacementRequest,
+  { instances }: Bundle,
+): HostIndex | undefined {
   const names = new Set(instances.map(({ id }) => preferred?.get(id)));
   const [name] = names;
   const target = names.size === 1 && name !== undefined ? room.snapshot.indexOf(name) : undefined;
   return target !== undefined && targets.kind(target) !== 'forbidden' ? target : undefined;
 }
-
-/** Whether one of the bundle has failed to get onto the host. */
-export const isAvoided = ({ room, avoid }: PlacementRequest, { instances }: Bundle, host: HostIndex): boolean =>
-  avoid !== undefined && instances.some(({ id }) => avoid.get(id)?.has(room.snapshot.host(host).name));
 
 /** Everything but capacity that decides whether a host may take the bundle. */
 function suitability(request: PlacementRequest, bundle: Bundle): Suitability {
@@ -161,7 +154,7 @@ function suitability(request: PlacementRequest, bundle: Bundle): Suitability {
   return (host) =>
     host !== source &&
     affine?.has(host) !== false &&
-    bundle.limits.every(({ group, members }) => room.membersOn(group.id, host) + members <= maxPerHost(group)) &&
-    bundle.instances.every(({ requires }) => carries(room.snapshot.host(host).labels, requires)) &&
+    bundle.limits.every(({ group, members }) => withinLimit(request, group, members, host)) &&
+    meetsLabels(request, bundle, host) &&
     !isAvoided(request, bundle, host);
 }

@@ -24,7 +24,12 @@ export interface PlanRequest {
 }
 
 /** Yields after each step, so that a caller with other duties can attend to them; returns the plan. */
-export function* planSession({ snapshot, scope, spec, capabilities }: PlanRequest): Generator<undefined, Plan> {
+export function* planSession({
+  snapshot,
+  scope,
+  spec,
+  capabilities,
+}: PlanRequest): Generator<undefined, Plan> {
   const terms = {
     snapshot,
     budget: spec.budget,
@@ -49,7 +54,15 @@ export function* planSession({ snapshot, scope, spec, capabilities }: PlanReques
   };
 }
 
-function describeHost({ host, moves, stops, placement, startsAfter, endsAfter, blockers }: SimulatedHost): PlannedHost {
+function describeHost({
+  host,
+  moves,
+  stops,
+  placement,
+  startsAfter,
+  endsAfter,
+  blockers,
+}: SimulatedHost): PlannedHost {
   const targets = sortedByName([...new Set(placement.map(({ target }) => target))], (name) => name);
   return { host, moves, stops, targets, startsAfter, seconds: endsAfter - startsAfter, blockers };
 }

@@ -18,10 +18,11 @@ export function helpedByReturns(
   const reached = new Set(inFlight.filter((host) => comesBack(snapshot.host(host))).map(poolOf));
   const helped = new Set<HostIndex>();
   if (reached.size === 0) return helped;
-  for (let before = -1; helped.size > before; ) {
+  for (let before = -1; helped.size > before;) {
     before = helped.size;
     for (const host of waiting) {
-      if (helped.has(host) || !moves(host).pins.every((pools) => pools.some((pool) => reached.has(pool)))) continue;
+      if (helped.has(host) || !moves(host).pins.every((pools) => pools.some((pool) => reached.has(pool))))
+        continue;
       helped.add(host);
       reached.add(poolOf(host));
     }

@@ -1,4 +1,4 @@
-import type { Group, Instance, Resources } from '../inventory.ts';
+import type { Instance, Resources } from '../inventory.ts';
 import type { FreeTable, HostIndex, Snapshot } from './snapshot.ts';
 
 interface Claim {
@@ -47,15 +47,16 @@ export class Room {
 
   /** How much is free on the host, as a share of the fleet in each resource, summed: the best fit has the least. */
   slack(host: HostIndex): number {
+    const { vcpus, memoryMb, diskGb } = this.#free;
     const { capacity } = this.snapshot;
     return (
-      share(this.#free.memoryMb[host] ?? 0, capacity.memoryMb) +
-      share(this.#free.vcpus[host] ?? 0, capacity.vcpus) +
-      share(this.#free.diskGb[host] ?? 0, capacity.diskGb)
+      share(memoryMb[host] ?? 0, capacity.memoryMb) +
+      share(vcpus[host] ?? 0, capacity.vcpus) +
+      share(diskGb[host] ?? 0, capacity.diskGb)
     );
   }
 
-  /** A size in the same measure as `slack`. */
+  /** A size in the measure of `slack`. */
   size(resources: Resources): number {
     const { capacity } = this.snapshot;
     return (
@@ -124,9 +125,5 @@ export class Room {
     }
   }
 }
-
-/** At most so many members of the group on one host. */
-export const maxPerHost = (group: Group): number =>
-  group.maxPerHost ?? (group.policy === 'anti-affinity' ? 1 : Infinity);
 
 const share = (amount: number, whole: number): number => (whole > 0 ? amount / whole : 0);

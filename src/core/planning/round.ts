@@ -7,7 +7,7 @@ import type { Departures } from './departures.ts';
 import { drainSeconds, hostSeconds } from './estimate.ts';
 import { listNames, sortedByName } from './natural-order.ts';
 import { placeAll, placeInstances } from './place-instances.ts';
-import type { PlacementRequest } from './place-instances.ts';
+import type { PlacementRequest } from './placement-rules.ts';
 import type { PoolIndex } from './pools.ts';
 import { Queue } from './queue.ts';
 import type { Room } from './room.ts';
@@ -83,7 +83,12 @@ export class Round {
     });
     for (const host of out) this.#domains.take(host);
     for (const one of inFlight) this.#takeUp(one);
-    this.#queue = new Queue(snapshot.domains(budget.perDomain?.label ?? DEFAULT_DOMAIN), pending, out, this.#loads);
+    this.#queue = new Queue(
+      snapshot.domains(budget.perDomain?.label ?? DEFAULT_DOMAIN),
+      pending,
+      out,
+      this.#loads,
+    );
   }
 
   /** Nothing is in flight that might change anything. */
@@ -96,7 +101,7 @@ export class Round {
   }
 
   /** Hosts that are still to be started, in the order they should be considered. */
-  inOrder(): HostIndex[] {
+  inOrder(): readonly HostIndex[] {
     return this.#queue.inOrder();
   }
 
@@ -140,7 +145,9 @@ export class Round {
       namesByReason.set(reason, [...(namesByReason.get(reason) ?? []), instance.name]);
     }
     const from = this.nameOf(host);
-    const blockers = [...namesByReason].map(([reason, names]) => `${listNames(names)} cannot leave ${from}: ${reason}`);
+    const blockers = [...namesByReason].map(
+      ([reason, names]) => `${listNames(names)} cannot leave ${from}: ${reason}`,
+    );
     return { placement: placements, blockers };
   }
 
@@ -156,7 +163,11 @@ export class Round {
     const role = index === undefined ? 'other' : this.snapshot.host(index).role;
     const departures = index === undefined ? NO_DEPARTURES : this.departures(index);
     const { shares } = this.#ledger.offer(host, departures);
-    const seconds = hostSeconds(drainSeconds(departures, shares, moveMbPerSecond), workSeconds[role], wishes.return);
+    const seconds = hostSeconds(
+      drainSeconds(departures, shares, moveMbPerSecond),
+      workSeconds[role],
+      wishes.return,
+    );
     return {
       host,
       role,
@@ -196,7 +207,10 @@ export class Round {
     if (!this.#domains.isFree(host)) return { reason: this.#domains.whyNot(host), forGood: false };
     const source = this.#awaiting.get(host);
     if (source !== undefined) {
-      return { reason: `${source} to be through: instances of it are on their way to ${name}`, forGood: false };
+      return {
+        reason: `${source} to be through: instances of it are on their way to ${name}`,
+        forGood: false,
+      };
     }
     return this.#ledger.offer(name, this.departures(host)).lack;
   }
@@ -216,13 +230,15 @@ export class Round {
     const { wishes } = this.#asked;
     const index = this.snapshot.indexOf(out.host);
     if (!out.drained || wishes.return) this.#ledger.hold(out.host, out);
-    else if (index !== undefined) this.#ledger.holdStopped(out.host, { ...this.departures(index), moves: [] });
+    else if (index !== undefined)
+      this.#ledger.holdStopped(out.host, { ...this.departures(index), moves: [] });
     this.#await(out.host, wishes.return ? out.placement : stillToMove(this.snapshot, out));
   }
 
   /** Members that one of us stopped on an earlier run are out of action until their host is taken up again. */
   #countDown(host: HostIndex): void {
-    if (this.snapshot.stopped(host).count === 0) return;
+    const known = this.snapshot.running(host).count + this.snapshot.stopped(host).count;
+    if (this.snapshot.instancesOn(host).length === known) return;
     const { down } = this.departures(host);
     this.#ledger.holdStopped(this.nameOf(host), { ...NO_DEPARTURES, down });
   }
@@ -265,8 +281,13 @@ class Attempts {
 }
 
 const missingHosts = ({ snapshot, scope }: NextHostsRequest): string[] => {
-  const missing = [...scope].filter(([host, status]) => status === 'pending' && snapshot.indexOf(host) === undefined);
-  return sortedByName(missing.map(([host]) => host), (host) => host);
+  const missing = [...scope].filter(
+    ([host, status]) => status === 'pending' && snapshot.indexOf(host) === undefined,
+  );
+  return sortedByName(
+    missing.map(([host]) => host),
+    (host) => host,
+  );
 };
 
 /** Placements of instances that are still on the host they have to leave. */

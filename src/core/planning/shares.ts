@@ -2,7 +2,6 @@
  * Limits on instances over the whole session, split among the hosts in flight. A host never has more moving or stopped
  * than its shares, so the limits hold without the hosts knowing of each other.
  */
-import type { Instance } from '../inventory.ts';
 import type { Budget } from '../session-spec.ts';
 import type { Departures } from './departures.ts';
 import { compareText, listNames, sortedByName } from './natural-order.ts';
@@ -50,7 +49,7 @@ export class ShareLedger {
   /** What a host with these departures holds until it is back, once all that move have moved. */
   holdStopped(host: string, departures: Departures): void {
     const groupShares: Record<string, number> = {};
-    for (const [group, { stopped }] of this.#impact(departures)) groupShares[group] = stopped;
+    for (const [group, { stops, down }] of this.#impact(departures)) groupShares[group] = stops + down;
     this.hold(host, { moveSlots: 0, groupShares });
   }
 
@@ -66,30 +65,28 @@ export class ShareLedger {
     const groupShares: Record<string, number> = {};
     const lacks: ShareLack[] = [];
     if (moveSlots === 0) lacks.push(this.#noMoveSlot(maxConcurrentMoves));
-    for (const [group, { moving, stopped }] of this.#impact(departures)) {
+    for (const [group, { moves, stops, down }] of this.#impact(departures)) {
       const most = this.#snapshot.group(group)?.maxImpacted ?? Infinity;
       const left = most - this.#membersOf(group).sumWithout(host);
-      const least = stopped + Math.min(1, moving);
-      groupShares[group] = atLeastNone(Math.min(stopped + Math.min(moving, moveSlots), left));
-      if (left < least) lacks.push(this.#noMembersLeft(group, most, least));
+      const least = down + stops + Math.min(1, moves);
+      groupShares[group] = Math.max(down, Math.min(down + stops + Math.min(moves, moveSlots), left));
+      if (least > down && left < least) lacks.push(this.#noMembersLeft(group, most, least));
     }
     const lack = lacks.find(({ forGood }) => forGood) ?? lacks[0];
     return { shares: { moveSlots, groupShares }, ...(lack && { lack }) };
   }
 
-  /** Members of limited groups that departures have moving or stopped, in order of group ids. */
-  #impact({ moves, stops, down }: Departures): [string, { moving: number; stopped: number }][] {
-    const impact = new Map<string, { moving: number; stopped: number }>();
-    const count = (instances: readonly Instance[], as: 'moving' | 'stopped'): void => {
-      for (const id of instances.flatMap(({ groups }) => groups)) {
+  /** How many members of each limited group are touched, in order of group ids. */
+  #impact(departures: Departures): [string, Record<keyof Departures, number>][] {
+    const impact = new Map<string, Record<keyof Departures, number>>();
+    for (const kind of ['moves', 'stops', 'down'] as const) {
+      for (const id of departures[kind].flatMap(({ groups }) => groups)) {
         if (this.#snapshot.group(id)?.maxImpacted === undefined) continue;
-        const counts = impact.get(id) ?? { moving: 0, stopped: 0 };
-        counts[as] += 1;
+        const counts = impact.get(id) ?? { moves: 0, stops: 0, down: 0 };
+        counts[kind] += 1;
         impact.set(id, counts);
       }
-    };
-    count(moves, 'moving');
-    count([...stops, ...down], 'stopped');
+    }
     return [...impact].sort(([a], [b]) => compareText(a, b));
   }
 
@@ -100,14 +97,20 @@ export class ShareLedger {
   }
 
   #noMoveSlot(most: number): ShareLack {
-    return { reason: `${listNames(this.#moves.holders())} to be empty: all ${most} move slots are in use`, forGood: false };
+    return {
+      reason: `${listNames(this.#moves.holders())} to be empty: all ${most} move slots are in use`,
+      forGood: false,
+    };
   }
 
   #noMembersLeft(group: string, most: number, least: number): ShareLack {
     const name = this.#snapshot.group(group)?.name ?? group;
     const rule = `group ${name} allows ${most} members to move or be stopped at one time`;
     if (least > most) return { reason: `${rule}, and ${least} have to`, forGood: true };
-    return { reason: `${listNames(this.#membersOf(group).holders())} to be through: ${rule}`, forGood: false };
+    return {
+      reason: `${listNames(this.#membersOf(group).holders())} to be through: ${rule}`,
+      forGood: false,
+    };
   }
 }
 

@@ -70,7 +70,9 @@ class SimulatedSession {
 
   /** Goes on to the next time at which something happens; false when nothing will. */
   advance(): boolean {
-    const times = [...this.#flights].map(([host, { drained }]) => (drained ? host.endsAfter : host.emptyAfter));
+    const times = [...this.#flights].map(([host, { drained }]) =>
+      drained ? host.endsAfter : host.emptyAfter,
+    );
     const next = Math.min(...times, ...this.#resting);
     if (next === Infinity) return false;
     this.#now = next;
@@ -123,6 +125,7 @@ class SimulatedSession {
     this.#flights.delete(host);
     this.#scope.set(host.host, 'done');
     if (pauseSeconds > 0) this.#resting.push(this.#now + pauseSeconds);
-    if (wishes.return) for (const { instance } of out.placement) this.#snapshot.moveInstance(instance, host.host);
+    if (wishes.return)
+      for (const { instance } of out.placement) this.#snapshot.moveInstance(instance, host.host);
   }
 }

@@ -19,7 +19,7 @@ export interface Load extends Resources {
   pins: readonly (readonly PoolIndex[])[];
 }
 
-const NO_LOAD: Load = { count: 0, vcpus: 0, memoryMb: 0, diskGb: 0, largestMb: 0, pins: [] };
+export const NO_LOAD: Load = { count: 0, vcpus: 0, memoryMb: 0, diskGb: 0, largestMb: 0, pins: [] };
 
 /** One table of free resources, by host. */
 export interface FreeTable {
@@ -98,7 +98,7 @@ export class Snapshot {
     return this.#running[host] ?? NO_LOAD;
   }
 
-  /** Instances that were found stopped on the host, taken together. */
+  /** Instances on the host that somebody else stopped, taken together. */
   stopped(host: HostIndex): Load {
     return this.#stopped[host] ?? NO_LOAD;
   }
@@ -137,7 +137,8 @@ export class Snapshot {
     for (const { instance: id, target } of placements) {
       const instance = this.#instances.get(id);
       const index = this.#indexByName.get(target);
-      if (instance !== undefined && index !== undefined && instance.host !== target) room.claim(instance, index);
+      if (instance !== undefined && index !== undefined && instance.host !== target)
+        room.claim(instance, index);
     }
     return room;
   }
@@ -225,13 +226,17 @@ export class Snapshot {
     const residents = this.instancesOn(index);
     const used = this.loadOf(residents);
     this.#running[index] = this.loadOf(residents.filter(isRunning));
-    this.#stopped[index] = this.loadOf(residents.filter(({ state }) => state === 'stopped'));
+    this.#stopped[index] = this.loadOf(residents.filter((one) => one.state === 'stopped' && !wasStopped(one)));
     const { capacity } = this.host(index);
     this.#free.vcpus[index] = capacity.vcpus - used.vcpus;
     this.#free.memoryMb[index] = capacity.memoryMb - used.memoryMb;
     this.#free.diskGb[index] = capacity.diskGb - used.diskGb;
   }
 }
+
+/** One of us stopped it, and will start it again. */
+export const wasStopped = ({ state, stoppedBy }: Instance): boolean =>
+  state === 'stopped' && stoppedBy !== undefined;
 
 const NOBODY: ReadonlyMap<HostIndex, number> = new Map();
 

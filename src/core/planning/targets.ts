@@ -17,6 +17,7 @@ export class Targets {
   readonly #kinds: TargetKind[];
   readonly #safe: HostIndex[][];
   readonly #unsafe: HostIndex[][];
+  readonly #reserves: number[] = [];
 
   /** `scope`: how the hosts of the session stand, by name; those that are not in it are not taken out. */
   constructor(snapshot: Snapshot, scope: ReadonlyMap<string, HostStatus>) {
@@ -28,11 +29,20 @@ export class Targets {
       const pool = snapshot.pools.of[host] ?? 0;
       if (kind === 'safe') this.#safe[pool]?.push(host);
       if (kind === 'unsafe') this.#unsafe[pool]?.push(host);
+      if (scope.get(snapshot.host(host).name) === 'pending') this.#reserve(host, pool);
     });
   }
 
   kind(host: HostIndex): TargetKind {
     return this.#kinds[host] ?? 'forbidden';
+  }
+
+  /**
+   * Memory to keep free on the safe targets of the pool: as much as its largest host that is still to be taken out has
+   * in use. Then the pool can always empty its next host by itself, whatever comes in from other pools.
+   */
+  reserveMb(pool: PoolIndex): number {
+    return this.#reserves[pool] ?? 0;
   }
 
   /** Safe targets in the pool. */
@@ -43,6 +53,11 @@ export class Targets {
   /** Unsafe targets in the pool. */
   unsafe(pool: PoolIndex): readonly HostIndex[] {
     return this.#unsafe[pool] ?? [];
+  }
+
+  #reserve(host: HostIndex, pool: PoolIndex): void {
+    const { pins, memoryMb } = this.#snapshot.running(host);
+    if (pins.length > 0) this.#reserves[pool] = Math.max(this.reserveMb(pool), memoryMb);
   }
 
   /** The host is taken out: nothing goes there any more. */

@@ -1,11 +1,8 @@
 /** Says, by name, why no host can take an instance. Only called once that is known. */
 import type { Group, Resources } from '../inventory.ts';
-import { affineHosts } from './bundles.ts';
-import type { Bundle } from './bundles.ts';
+import { affineHosts, maxPerHost, type Bundle } from './bundles.ts';
 import { listNames } from './natural-order.ts';
-import { carries } from './pools.ts';
-import { isAvoided, type PlacementRequest } from './place-instances.ts';
-import { maxPerHost } from './room.ts';
+import { isAvoided, meetsLabels, withinLimit, type PlacementRequest } from './placement-rules.ts';
 import type { HostIndex } from './snapshot.ts';
 
 interface Rule {
@@ -17,9 +14,9 @@ interface Rule {
 /** `no host in zone az1 has 16384 MB free: best is compute-7 with 8192`. */
 export function whyNowhere(request: PlacementRequest, bundle: Bundle): string {
   const reason = firstShortage(request, bundle);
-  if (bundle.instances.length === 1) return reason;
-  const names = listNames(bundle.instances.map(({ name }) => name));
-  return `${names} go together (${affinityOf(bundle)}): ${reason}`;
+  return bundle.instances.length === 1
+    ? reason
+    : `they have to stay together (${affinityOf(bundle)}), and ${reason}`;
 }
 
 /** Takes hosts away by one rule after the other: the rule that leaves none is the reason. */
@@ -34,12 +31,11 @@ function firstShortage(request: PlacementRequest, bundle: Bundle): string {
 }
 
 function rulesFor(request: PlacementRequest, bundle: Bundle): Rule[] {
-  const { room, targets, allowUnsafe } = request;
-  const { snapshot } = room;
+  const { targets, allowUnsafe } = request;
   const where = labelsOf(bundle);
   return [
     {
-      keeps: (host) => bundle.instances.every(({ requires }) => carries(snapshot.host(host).labels, requires)),
+      keeps: (host) => meetsLabels(request, bundle, host),
       otherwise: `there is no other host${where}`,
     },
     ...affinityRules(request, bundle),
@@ -53,7 +49,7 @@ function rulesFor(request: PlacementRequest, bundle: Bundle): Rule[] {
     },
     { keeps: (host) => !isAvoided(request, bundle, host), otherwise: `no other host${where} is left to try` },
     ...bundle.limits.map(({ group, members }) => ({
-      keeps: (host: HostIndex) => room.membersOn(group.id, host) + members <= maxPerHost(group),
+      keeps: (host: HostIndex) => withinLimit(request, group, members, host),
       otherwise: limitReached(group, members, where),
     })),
   ];
@@ -61,25 +57,25 @@ function rulesFor(request: PlacementRequest, bundle: Bundle): Rule[] {
 
 function affinityRules(request: PlacementRequest, bundle: Bundle): Rule[] {
   const { room, targets, host: name } = request;
-  const source = room.snapshot.indexOf(name) ?? -1;
-  const affine = affineHosts(room, bundle, source);
+  const affine = affineHosts(room, bundle, room.snapshot.indexOf(name) ?? -1);
   if (affine === undefined) return [];
-  if (affine.has(source)) {
-    return [{ keeps: (host) => affine.has(host), otherwise: `${affinityOf(bundle)}: another member stays on ${name}` }];
-  }
-  const hosts = listNames([...affine].sort((a, b) => a - b).map((host) => room.snapshot.host(host).name));
+  const others = [...affine].sort((a, b) => a - b).map((host) => room.snapshot.host(host).name);
+  const whereabouts = others.includes(name)
+    ? `another member stays on ${name}`
+    : `the others are on ${listNames(others)}`;
   return [
-    { keeps: (host) => affine.has(host), otherwise: `${affinityOf(bundle)}: its members are on hosts it cannot go to` },
+    { keeps: (host) => affine.has(host), otherwise: `${affinityOf(bundle)}: ${whereabouts}` },
     {
       keeps: (host) => targets.kind(host) !== 'forbidden',
-      otherwise: `${affinityOf(bundle)}: the other members are on ${hosts}, which is out, held or not in service`,
+      otherwise: `${affinityOf(bundle)}: ${whereabouts}, out, held or not in service`,
     },
   ];
 }
 
 function limitReached(group: Group, members: number, where: string): string {
   const limit = maxPerHost(group);
-  if (members > limit) return `${limitOf(group)} allows ${limit} on a host, and ${members} have to go together`;
+  if (members > limit)
+    return `${limitOf(group)} allows ${limit} on a host, and ${members} have to go together`;
   const full = limit === 1 ? 'has a member' : `has ${limit} members, as many as it allows`;
   return `${limitOf(group)}: every other host${where} ${full}`;
 }
@@ -103,7 +99,9 @@ const describe = ({ memoryMb, vcpus, diskGb }: Resources): string =>
 
 /** ` in zone az1 and rack r7`; empty when the bundle may go anywhere. */
 function labelsOf({ instances }: Bundle): string {
-  const labels = new Set(instances.flatMap(({ requires }) => Object.entries(requires).map(([key, value]) => `${key} ${value}`)));
+  const labels = new Set(
+    instances.flatMap(({ requires }) => Object.entries(requires).map(([key, value]) => `${key} ${value}`)),
+  );
   return labels.size === 0 ? '' : ` in ${listNames([...labels].sort(), labels.size)}`;
 }
 
@@ -111,6 +109,7 @@ function labelsOf({ instances }: Bundle): string {
 const limitsOf = ({ limits }: Bundle): string =>
   limits.length === 0 ? '' : ` that may take a member of ${listNames(limits.map(({ group }) => group.name))}`;
 
-const affinityOf = ({ affinities }: Bundle): string => `affinity group ${listNames(affinities.map(({ name }) => name))}`;
+const affinityOf = ({ affinities }: Bundle): string =>
+  `affinity group ${listNames(affinities.map(({ name }) => name))}`;
 
 const limitOf = ({ policy, name }: Group): string => `${policy === 'none' ? '' : `${policy} `}group ${name}`;

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { ConfigError, loadConfig } from '../src/config.ts';
+
+const directory = mkdtempSync(path.join(tmpdir(), 'haulout-config-'));
+after(() => {
+  rmSync(directory, { recursive: true });
+});
+
+const SITES = 'sites: {demo: {platform: simulator, url: "http://127.0.0.1:7070"}}';
+
+function write(content: string): string {
+  const file = path.join(directory, 'haulout.yaml');
+  writeFileSync(file, content);
+  return file;
+}
+
+const load = (content: string, env: NodeJS.ProcessEnv = {}): ReturnType<typeof loadConfig> =>
+  loadConfig(write(content), env);
+
+function problemsOf(content: string, env: NodeJS.ProcessEnv = {}): readonly string[] {
+  try {
+    load(content, env);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    return error.problems;
+  }
+  return assert.fail('was accepted');
+}
+
+test('a site is all that is needed; the rest has careful defaults', () => {
+  const config = load(SITES);
+  assert.equal(config.sites.demo?.platform, 'simulator');
+  assert.equal(config.sites.demo.reconcileEvery, '5m');
+  assert.equal(config.sites.demo.options.url, 'http://127.0.0.1:7070');
+  assert.deepEqual(config.actions, { webhook: { endpoints: {} }, command: { allow: {} }, activities: {} });
+  assert.deepEqual(config.worker, { maintenance: true, maxConcurrentActivities: 200 });
+});
+
+test('a section may be there and empty', () => {
+  assert.deepEqual(load(`${SITES}\nactions: {webhook: }\nworker:`), load(SITES));
+});
+
+test('the configuration cannot be changed, at any depth', () => {
+  const config = load(SITES);
+  assert.throws(() => Object.assign(config.worker, { maintenance: false }), TypeError);
+  assert.throws(() => Object.assign(config.sites.demo?.options ?? {}, { url: 'x' }), TypeError);
+});
+
+test('HAULOUT_CONFIG names the file, and the error without one says all ways', () => {
+  const file = write(SITES);
+  assert.ok(loadConfig(undefined, { HAULOUT_CONFIG: file }).sites.demo);
+
+  const missing = path.join(directory, 'nowhere.yaml');
+  assert.throws(
+    () => loadConfig(undefined, { HAULOUT_CONFIG: missing }),
+    (error: Error) =>
+      [missing, 'HAULOUT_CONFIG', 'haulout.yaml', 'examples/haulout.yaml'].every((part) =>
+        error.message.includes(part),
+      ),
+  );
+});
+
+test('the example loads, and shows every key', () => {
+  const example = path.join(import.meta.dirname, '../examples/haulout.yaml');
+  const config = loadConfig(example, {});
+  assert.ok(config.sites.demo);
+  const content = readFileSync(example, 'utf8');
+  for (const key of [
+    ...['platform', 'reconcileEvery', 'endpoints', 'url', 'headers', 'allow', 'run', 'timeout'],
+    ...['activities', 'taskQueue', 'activity', 'serves', 'maintenance', 'maxConcurrentActivities'],
+    'metricsAddress',
+  ]) {
+    assert.match(content, new RegExp(`^[ #]*${key}:`, 'm'));
+  }
+});
+
+const wrong: Record<string, { content: string; problems: readonly RegExp[] }> = {
+  'an empty file': { content: '', problems: [/^\(file\): /] },
+  'no site': { content: 'sites: {}', problems: [/^sites: must name at least one site$/] },
+  'a key nobody knows, at each level': {
+    content: `${SITES}\nsite: {}\nworker: {serve: [demo]}\nactions: {webhook: {allow: []}}`,
+    problems: [
+      /^actions\.webhook\.allow: is not a key/,
+      /^worker\.serve: is not a key/,
+      /^site: is not a key/,
+    ],
+  },
+  'a key the platform does not know': {
+    content: 'sites: {demo: {platform: simulator, url: "http://x", region: north}}',
+    problems: [/^sites\.demo\.region: is not a key/],
+  },
+  'a wrong value of a key of the platform': {
+    content: 'sites: {demo: {platform: simulator, url: nonsense}}',
+    problems: [/^sites\.demo\.url: /],
+  },
+  'an unknown platform': {
+    content: 'sites: {demo: {platform: mainframe}}',
+    problems: [/^sites\.demo\.platform: .*simulator/],
+  },
+  'a site whose name would not do in a workflow id': {
+    content: 'sites: {"a/b": {platform: simulator, url: "http://x"}}',
+    problems: [/^sites\.a\/b: must be a name of letters/],
+  },
+  'a duration nobody can read': {
+    content: 'sites: {demo: {platform: simulator, url: "http://x", reconcileEvery: hourly}}',
+    problems: [/^sites\.demo\.reconcileEvery: must be "off", or a duration/],
+  },
+  'a site to serve that is not there': {
+    content: `${SITES}\nworker: {serves: [demo, other]}`,
+    problems: [/^worker\.serves\.1: "other" is not one of the sites: demo$/],
+  },
+  'a command with a placeholder nobody fills in': {
+    content: `${SITES}\nactions: {command: {allow: {c: {run: [echo, "{hosts}"]}}}}`,
+    problems: [/^actions\.command\.allow\.c\.run\.1: may hold the placeholders \{host\}/],
+  },
+  'an activity that takes the name of a built-in action': {
+    content: `${SITES}\nactions: {activities: {webhook: {taskQueue: q, activity: a}}}`,
+    problems: [/^actions\.activities\.webhook: is the name of a built-in action$/],
+  },
+  'YAML that is not': { content: 'sites: [\n', problems: [/^line 2: /] },
+  'the same key twice': { content: `${SITES}\n${SITES}`, problems: [/^line 2: Map keys must be unique/] },
+};
+
+for (const [title, { content, problems }] of Object.entries(wrong)) {
+  test(`${title} is refused by path`, () => {
+    const found = problemsOf(content);
+    assert.equal(found.length, problems.length, found.join('\n'));
+    problems.forEach((pattern, index) => {
+      assert.match(found[index] ?? '', pattern);
+    });
+  });
+}
+
+const withHeader = (value: string): string =>
+  `${SITES}\nactions: {webhook: {endpoints: {tool: {url: "http://x", headers: {Authorization: ${value}}}}}}`;
+
+test('secrets come from the environment and from files beside the configuration', () => {
+  writeFileSync(path.join(directory, 'token'), 'from-file\n');
+  const fromFile = load(withHeader('{file: token}')).actions.webhook.endpoints.tool;
+  assert.equal(fromFile?.headers.Authorization, 'from-file');
+  const fromEnv = load(withHeader('{env: TOKEN}'), { TOKEN: 'from-env' }).actions.webhook.endpoints.tool;
+  assert.equal(fromEnv?.headers.Authorization, 'from-env');
+});
+
+test('a secret that is not there is named by its path', () => {
+  assert.deepEqual(problemsOf(withHeader('{env: TOKEN}')), [
+    'actions.webhook.endpoints.tool.headers.Authorization: environment variable TOKEN is not set, or empty',
+  ]);
+  assert.deepEqual(problemsOf(withHeader('{file: nowhere}')), [
+    'actions.webhook.endpoints.tool.headers.Authorization: file nowhere cannot be read, or is empty',
+  ]);
+});
+
+test('no message shows the value of a secret', () => {
+  const content = `${SITES}\nworker: {serves: [{env: SECRET}]}`;
+  const problems = problemsOf(content, { SECRET: 'hunter2' });
+  assert.match(problems.join(), /worker\.serves\.0/);
+  assert.doesNotMatch(problems.join(), /hunter2/);
+});

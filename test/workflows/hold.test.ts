@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { reportOf, startEngine, type Engine } from '../support/engine.ts';
+import { fleetOf, WORK } from '../support/fleets.ts';
+
+describe('a host that fails', () => {
+  let engine: Engine;
+  before(async () => {
+    engine = await startEngine(fleetOf(4, 2));
+  });
+  beforeEach(() => engine.clearFaults());
+  after(() => engine.stop());
+
+  const breakWork = (host: string): Promise<void> =>
+    engine.fault({
+      match: { operation: 'work', host },
+      effect: { kind: 'failTask', code: 'FlashFailed', message: 'checksum mismatch' },
+    });
+  const worksOn = (host: string): number =>
+    engine.simulator.journal.entries.filter((entry) => entry.type === 'work.started' && entry.host === host)
+      .length;
+  const outcome = { maxMovesPerInstance: 99 };
+
+  test('is held where it stands, and goes on from there', async () => {
+    await breakWork('compute-01');
+    const session = await engine.start({ hosts: ['compute-01', 'compute-02'], actions: [WORK] });
+    const failed = await engine.until(session, ({ state }) => state === 'MAINTENANCE_FAILED');
+    assert.equal(failed.held.length, 1);
+    const [hold] = failed.held;
+    assert.equal(hold?.host, 'compute-01');
+    assert.equal(hold?.step, 'work');
+    assert.equal(hold?.code, 'ActionFailed');
+    assert.match(hold?.message ?? '', /checksum mismatch/);
+    assert.match(failed.blockedBy[0] ?? '', /compute-01.*checksum mismatch/);
+    assert.deepEqual(engine.violations({ ...outcome, held: ['compute-01'] }), []);
+    const moves = migrations(engine);
+
+    await engine.clearFaults();
+    await session.signal('continue');
+    const report = await reportOf(session);
+    assert.equal(report.state, 'MAINTENANCE_DONE');
+    assert.equal(report.hosts.done, 2);
+    assert.equal(report.instances.moved, report.instances.total);
+    const movedAgain = migrations(engine)
+      .slice(moves.length)
+      .filter(({ from }) => from === 'compute-01');
+    assert.deepEqual(movedAgain, [], 'nothing of what was done is done again');
+    assert.deepEqual(engine.violations(outcome), []);
+  });
+
+  test('is skipped when the operator says so, and put back', async () => {
+    await breakWork('compute-02');
+    const session = await engine.start({ hosts: ['compute-02', 'compute-03'], actions: [WORK] });
+    await engine.until(session, ({ state }) => state === 'MAINTENANCE_FAILED');
+    await session.signal('continue', { skip: ['compute-02'] });
+    const report = await reportOf(session);
+    assert.equal(report.hosts.skipped, 1);
+    assert.equal(report.hosts.done, 1);
+    assert.deepEqual(engine.violations(outcome), []);
+  });
+
+  test('is rolled back when the operator says so', async () => {
+    await breakWork('compute-02');
+    const session = await engine.start({ hosts: ['compute-02'], actions: [WORK] });
+    await engine.until(session, ({ state }) => state === 'MAINTENANCE_FAILED');
+    await session.executeUpdate('continueSession', { args: [{ rollback: ['compute-02'] }] });
+    const report = await reportOf(session);
+    assert.equal(report.hosts.rolledBack, 1);
+    assert.deepEqual(engine.violations(outcome), []);
+  });
+
+  test('is rolled back by itself where the session says so, and counts as failed', async () => {
+    await breakWork('compute-02');
+    const session = await engine.start({
+      hosts: ['compute-02', 'compute-03'],
+      actions: [WORK],
+      onFailure: 'rollback',
+    });
+    const failed = await engine.until(
+      session,
+      ({ state, hosts }) => state === 'MAINTENANCE_FAILED' && hosts.inFlight === 0,
+    );
+    assert.equal(failed.hosts.rolledBack, 1);
+    assert.deepEqual(engine.violations(outcome), []);
+    await session.signal('continue');
+    assert.equal((await reportOf(session)).state, 'MAINTENANCE_DONE');
+  });
+
+  test('does not keep the others while failures are tolerated', async () => {
+    await breakWork('compute-01');
+    const session = await engine.start({ actions: [WORK], budget: { maxFailedHosts: 1 } });
+    const failed = await engine.until(session, ({ state }) => state === 'MAINTENANCE_FAILED');
+    assert.deepEqual(failed.hosts, {
+      total: 4,
+      pending: 0,
+      inFlight: 0,
+      done: 3,
+      held: 1,
+      skipped: 0,
+      rolledBack: 0,
+    });
+    await session.signal('cancel', {});
+    const report = await reportOf(session);
+    assert.equal(report.state, 'MAINTENANCE_CANCELLED');
+    assert.equal(report.hosts.rolledBack, 1);
+    assert.deepEqual(engine.violations(outcome), []);
+  });
+
+  test('is held by name when an instance cannot leave, after the others have', async () => {
+    const [instance] = engine.simulator.datacentre.instancesOn('compute-03');
+    assert.ok(instance);
+    await engine.fault({
+      match: { operation: 'migrate', instance: instance.name },
+      effect: { kind: 'failTask', code: 'Precopy', message: 'dirty pages faster than the link' },
+    });
+    const before = worksOn('compute-03');
+    const session = await engine.start({ hosts: ['compute-03'], actions: [WORK] });
+    const failed = await engine.until(session, ({ state }) => state === 'MAINTENANCE_FAILED', 60_000);
+    const [hold] = failed.held;
+    assert.equal(hold?.step, 'drain');
+    assert.equal(hold?.code, 'MoveFailed');
+    assert.match(hold?.message ?? '', new RegExp(`${instance.name}.*dirty pages`));
+    assert.equal(worksOn('compute-03'), before, 'no work on a host that is not empty');
+    const targets = new Set(
+      migrations(engine)
+        .filter((entry) => entry.instance === instance.id && entry.outcome === 'failed')
+        .map(({ to }) => to),
+    );
+    assert.ok(targets.size > 1, 'a second try goes to another target');
+    await engine.clearFaults();
+    await session.signal('continue');
+    assert.equal((await reportOf(session)).state, 'MAINTENANCE_DONE');
+    assert.deepEqual(engine.violations(outcome), []);
+  });
+});
+
+const migrations = (engine: Engine) =>
+  engine.simulator.journal.entries.filter((entry) => entry.type === 'instance.migration.ended');
