@@ -25,7 +25,8 @@ export function createSiteActivities(driver: Driver, client: Client, actions: Ac
     runAction: (input) =>
       perform((io) =>
         runAction(input, {
-          signal: io.signal,
+          // What an action has begun is not left half-done by a cancellation: the host goes back only after its end.
+          signal: io.unlessCancelled,
           heartbeat: (details) => io.keep(details),
           resumed: io.resumed,
         }),

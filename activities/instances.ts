@@ -48,7 +48,7 @@ export function createInstanceActivities(driver: Driver, inventory: InventoryCac
       perform(async (io) => {
         const { id, name } = ref.instance;
         const before = await driver.locate(id, io);
-        if (!before || before.host !== ref.host) return { result: 'gone' };
+        if (before?.host !== ref.host) return { result: 'gone' };
         if (isRunning(before)) {
           const end = await driveTask(driver, io, {
             kind: 'stop',

@@ -9,12 +9,16 @@ import type { CallContext } from '../src/drivers/driver.ts';
  */
 const BEAT_MS = 1_000;
 
-/** Trouble that passes by itself; the engine repeats the activity. Everything else goes back to the workflow at once. */
+/**
+ * Trouble that may pass by itself, if the error says so: the engine repeats the activity. Everything else goes back to
+ * the workflow at once.
+ */
 const PASSING: readonly ErrorCode[] = [
   'PlatformUnreachable',
   'PlatformBusy',
   'PlatformError',
   'PlatformGarbled',
+  'ActionFailed',
 ];
 
 /** What an activity may do beside its own work. */
@@ -30,6 +34,8 @@ export interface Io extends CallContext {
   keep(details: unknown): void;
   /** Sleeps; throws when the activity is cancelled. */
   sleep(milliseconds: number): Promise<void>;
+  /** Aborts when the activity is over for any reason but one: that somebody asked to cancel it. */
+  unlessCancelled: AbortSignal;
   /** Whether it is over because the worker stops: a new worker will go on, so nothing must be undone. */
   workerStops(): boolean;
 }
@@ -43,6 +49,7 @@ export async function perform<T>(work: (io: Io) => Promise<T>): Promise<T> {
     return await work({
       signal: context.cancellationSignal,
       uncut: { signal: new AbortController().signal },
+      unlessCancelled: abortUnlessCancelled(context),
       resumed: context.info.heartbeatDetails,
       keep: (value) => {
         details = value;
@@ -58,6 +65,15 @@ export async function perform<T>(work: (io: Io) => Promise<T>): Promise<T> {
   } finally {
     clearInterval(beat);
   }
+}
+
+function abortUnlessCancelled(context: Context): AbortSignal {
+  const controller = new AbortController();
+  context.cancellationSignal.addEventListener('abort', () => {
+    if (context.cancellationDetails?.cancelRequested === true) return;
+    controller.abort(context.cancellationSignal.reason);
+  });
+  return controller.signal;
 }
 
 /** A driver's error as Temporal's: type is the code, the message carries the vendor's words. */

@@ -178,7 +178,7 @@ function choiceProblems(at: string, value: unknown, choices: Record<string, unkn
   if (typeof value === 'string' && Object.hasOwn(choices, value)) return [];
   const known = Object.keys(choices).sort().join(', ') || 'none';
   return [
-    `${at}: ${JSON.stringify(value) ?? 'nothing'} is not in the configuration of the worker; it has ${known}`,
+    `${at}: ${value === undefined ? 'nothing' : JSON.stringify(value)} is not in the configuration of the worker; it has ${known}`,
   ];
 }
 

@@ -62,7 +62,7 @@ export function createSessionActivities(client: Client, ownSites: readonly strin
       taskQueue: { name: siteQueue(site) },
       taskQueueType: ACTIVITY_QUEUE,
     });
-    return (pollers?.length ?? 0) > 0;
+    return pollers.length > 0;
   }
 }
 

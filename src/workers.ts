@@ -85,7 +85,7 @@ function createDriver(config: Config, site: string): Driver {
   const found = config.sites[site];
   const platform = found && PLATFORMS[found.platform];
   if (!found || !platform) throw new ConfigError(`There is no site ${site} in the configuration.`, []);
-  return platform.create(found.options ?? {}, { site });
+  return platform.create(found.options, { site });
 }
 
 /** A bundle made beforehand starts faster and needs no compiler; without one the workflows are bundled from source. */

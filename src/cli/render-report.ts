@@ -68,7 +68,7 @@ function planRow(host: PlannedHost, index: number): string[] {
   ];
 }
 
-const seconds = (count: number): string => formatDuration(count * 1000);
+const seconds = (count: number): string => (count === 0 ? '0 s' : formatDuration(count * 1000));
 
 const list = (title: string, items: readonly string[]): string[] =>
   items.length === 0 ? [] : ['', `${title}:`, ...items.map((item) => `  ${item}`)];

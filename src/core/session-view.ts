@@ -24,6 +24,8 @@ export interface SessionFacts {
   now: number;
   /** Hosts that may be out at one time. */
   concurrency: number;
+  /** How long the plan expects it to take, in milliseconds. */
+  plannedMs?: number;
   /** It goes on by itself: an end can be foreseen. */
   moving: boolean;
 }
@@ -84,12 +86,21 @@ function percentOf({ total, done, skipped, rolledBack }: Progress['hosts']): num
   return total === 0 ? 0 : Math.floor((100 * (done + skipped + rolledBack)) / total);
 }
 
-/** By what was measured: the pace so far once a few hosts are back, else the mean of those that are. */
-function estimateEnd({ table, now, firstHostAt, concurrency }: SessionFacts): number | undefined {
+/** By what was measured: the pace so far once a few hosts are back, before that their mean, and before that the plan. */
+function estimateEnd({
+  table,
+  now,
+  startedAt,
+  firstHostAt,
+  concurrency,
+  plannedMs,
+}: SessionFacts): number | undefined {
   const remaining = table.count('pending') + table.count('out') / 2;
   const done = table.count('done');
   const mean = table.meanDurationMs;
-  if (mean === undefined || firstHostAt === undefined) return undefined;
+  if (mean === undefined || firstHostAt === undefined) {
+    return plannedMs === undefined ? undefined : Math.max(now, (firstHostAt ?? startedAt) + plannedMs);
+  }
   const perHost = done > concurrency ? (now - firstHostAt) / done : mean / concurrency;
   return Math.round(now + remaining * perHost);
 }

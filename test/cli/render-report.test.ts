@@ -65,7 +65,7 @@ test('a plan shows order, targets, moves, duration and what would block', () => 
     '300 moves (least possible 290) · about 67 min (least possible 60 min)',
     '',
     '#  HOST        AFTER  TAKES  MOVES  STOPS  TARGETS',
-    '1  compute-10   0 ms    5 s      0      0',
+    '1  compute-10    0 s    5 s      0      0',
     '2  compute-1     5 s  3 min     12      1  compute-10, compute-2, compute-3 and 1 more',
     'and 68 more hosts; --json has the first 500',
     '',

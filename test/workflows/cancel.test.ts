@@ -95,7 +95,7 @@ describe('a session that is cancelled', () => {
     await session.terminate('pulled the plug');
     await engine.client.workflow.getHandle(`host/${SITE}/compute-01`).terminate('and the other one');
     assert.notDeepEqual(engine.violations({ maxMovesPerInstance: 99 }), [], 'something is left to put right');
-    const report = await engine.client.workflow.execute('reconcile', {
+    const report: unknown = await engine.client.workflow.execute('reconcile', {
       taskQueue: 'maintenance',
       workflowId: 'reconcile-now',
       args: [{ site: SITE }],

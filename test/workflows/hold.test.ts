@@ -27,10 +27,11 @@ describe('a host that fails', () => {
     const failed = await engine.until(session, ({ state }) => state === 'MAINTENANCE_FAILED');
     assert.equal(failed.held.length, 1);
     const [hold] = failed.held;
-    assert.equal(hold?.host, 'compute-01');
-    assert.equal(hold?.step, 'work');
-    assert.equal(hold?.code, 'ActionFailed');
-    assert.match(hold?.message ?? '', /checksum mismatch/);
+    assert.ok(hold);
+    assert.equal(hold.host, 'compute-01');
+    assert.equal(hold.step, 'work');
+    assert.equal(hold.code, 'ActionFailed');
+    assert.match(hold.message, /checksum mismatch/);
     assert.match(failed.blockedBy[0] ?? '', /compute-01.*checksum mismatch/);
     assert.deepEqual(engine.violations({ ...outcome, held: ['compute-01'] }), []);
     const moves = migrations(engine);
@@ -117,9 +118,10 @@ describe('a host that fails', () => {
     const session = await engine.start({ hosts: ['compute-03'], actions: [WORK] });
     const failed = await engine.until(session, ({ state }) => state === 'MAINTENANCE_FAILED', 60_000);
     const [hold] = failed.held;
-    assert.equal(hold?.step, 'drain');
-    assert.equal(hold?.code, 'MoveFailed');
-    assert.match(hold?.message ?? '', new RegExp(`${instance.name}.*dirty pages`));
+    assert.ok(hold);
+    assert.equal(hold.step, 'drain');
+    assert.equal(hold.code, 'MoveFailed');
+    assert.match(hold.message, new RegExp(`${instance.name}.*dirty pages`));
     assert.equal(worksOn('compute-03'), before, 'no work on a host that is not empty');
     const targets = new Set(
       migrations(engine)

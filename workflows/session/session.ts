@@ -66,6 +66,9 @@ const HISTORY_LIMIT = 8_000;
 /** Small sessions are watched live; in large ones the reports of hosts would fill the history. */
 const REPORT_EVERY_MS = (hosts: number): number => (hosts <= 100 ? 2_000 : hosts <= 1_000 ? 60_000 : 0);
 
+/** A larger session makes its plan only when asked to, by a dry run: it takes long, and is out of date soon. */
+const PLANNED_AHEAD = 1_000;
+
 /** Activities of the session itself: looking up, choosing, planning. */
 const OWN_ACTIVITY_MS = 10 * 60_000;
 
@@ -85,6 +88,7 @@ export interface Carried {
   budget: Budget;
   maintenanceUntil?: string;
   paused?: string;
+  plan?: Plan;
   historyLimit: number;
 }
 
@@ -128,6 +132,8 @@ export class Session {
   /** How often an action of type pre or post has reported failure. */
   private actionFailures: number;
   private notBefore = 0;
+  /** Where an action of type pre or post runs now. */
+  private actionScope: CancellationScope | undefined;
   /** Counts what may change what to do next; the main loop waits for it. */
   private version = 0;
 
@@ -149,6 +155,7 @@ export class Session {
     this.budget = carried?.budget ?? spec.budget;
     this.maintenanceUntil = carried?.maintenanceUntil ?? spec.maintenanceUntil;
     this.paused = carried?.paused;
+    this.plan = carried?.plan;
     this.firstHostAt = carried?.firstHostAt;
     this.state = carried?.state ?? 'MAINTENANCE';
     this.phase = carried ? 'hosts' : 'preparing';
@@ -243,7 +250,8 @@ export class Session {
     if (this.phase === 'preparing') {
       upsertSearchAttributes(sessionAttributes(this.id, this.spec.site, this.state));
       await this.prepare();
-      if (this.spec.dryRun) return this.dryRun();
+      if (this.spec.dryRun && !this.cancel) return this.dryRun();
+      await this.planAhead();
       await this.awaitStart();
       await this.runActions('pre');
     }
@@ -286,15 +294,24 @@ export class Session {
   }
 
   private async dryRun(): Promise<Report> {
-    this.plan = await this.callSite(
-      'planSession',
-      { site: this.spec.site, session: this.id },
-      'plan the session',
-    );
+    this.plan = await this.makePlan();
     this.phase = 'ended';
     this.endedAt = Date.now();
     this.show();
     return this.report();
+  }
+
+  /** The plan is for people to look at, and the first guess at an end; without one the session runs all the same. */
+  private async planAhead(): Promise<void> {
+    if (this.cancel || this.table.hosts.length > PLANNED_AHEAD) return;
+    this.plan = await this.makePlan().catch((error: unknown) => {
+      log.warn('no plan could be made', { ...viewFailure(error) });
+      return undefined;
+    });
+  }
+
+  private makePlan(): Promise<Plan> {
+    return this.callSite('planSession', { site: this.spec.site, session: this.id }, 'plan the session');
   }
 
   private async awaitStart(): Promise<void> {
@@ -319,17 +336,20 @@ export class Session {
   private async runActions(type: 'pre' | 'post'): Promise<void> {
     for (const { index, action } of actionsFor(this.actions, [type])) {
       if (this.cancel || this.actionsDone.has(index)) continue;
-      await this.persist(() =>
-        runAction(action, index, {
-          session: this.id,
-          site: this.spec.site,
-          sessionMetadata: this.spec.metadata,
-          chain: this.chain,
-          failures: this.actionFailures,
-          deadline: Date.now() + durationMs(this.spec.timeouts.work),
-          desk: this.desk,
-        }),
-      );
+      await this.persist(async () => {
+        this.actionScope = new CancellationScope();
+        await this.actionScope.run(() =>
+          runAction(action, index, {
+            session: this.id,
+            site: this.spec.site,
+            sessionMetadata: this.spec.metadata,
+            chain: this.chain,
+            failures: this.actionFailures,
+            deadline: Date.now() + durationMs(this.spec.timeouts.work),
+            desk: this.desk,
+          }),
+        );
+      });
       this.actionsDone.add(index);
     }
   }
@@ -341,6 +361,7 @@ export class Session {
         await work();
         return;
       } catch (error) {
+        if (isCancellation(error)) return;
         const found = viewFailure(error);
         if (found.code === 'InvalidSession') throw failWith(found.code, found.message);
         if (this.spec.dryRun) throw failWith(found.code, found.message);
@@ -368,10 +389,10 @@ export class Session {
   private async startHosts(): Promise<void> {
     const slots = this.freeSlots();
     if (slots <= 0 || this.table.count('pending') === 0 || !this.mayStart()) return;
-    await this.persistChoice(slots);
+    await this.chooseAndLaunch(slots);
   }
 
-  private async persistChoice(slots: number): Promise<void> {
+  private async chooseAndLaunch(slots: number): Promise<void> {
     try {
       const { site } = this.spec;
       const choice = await this.callSite(
@@ -597,6 +618,7 @@ export class Session {
       budget: this.budget,
       ...(this.maintenanceUntil === undefined ? {} : { maintenanceUntil: this.maintenanceUntil }),
       ...(this.paused === undefined ? {} : { paused: this.paused }),
+      ...(this.plan === undefined ? {} : { plan: this.plan }),
       historyLimit: this.historyLimit,
     };
     return continueAsNew<(input: unknown, carried: Carried) => Promise<Report>>(this.spec, carried);
@@ -644,6 +666,7 @@ export class Session {
 
   private applyCancel(message: CancelMessage): void {
     this.cancel = message;
+    this.actionScope?.cancel();
     this.version += 1;
   }
 
@@ -773,14 +796,24 @@ export class Session {
       reason: this.reason(),
       table: this.table,
       blockedBy: [this.approvalAsked, this.waitFor].filter((what) => what !== undefined),
-      next: [...this.table.retry],
+      next: this.next(),
       startedAt: this.startedAt,
       ...(this.firstHostAt === undefined ? {} : { firstHostAt: this.firstHostAt }),
       ...(this.endedAt === undefined ? {} : { endedAt: this.endedAt }),
       now: Date.now(),
       concurrency: resolveBudget(this.budget, this.table.hosts.length).maxConcurrentHosts,
+      ...(this.plan === undefined ? {} : { plannedMs: this.plan.makespan * 1000 }),
       moving: this.state === 'START_MAINTENANCE' || this.state === 'PLANNED_MAINTENANCE',
     };
+  }
+
+  /** Those taken up again, then the others in the order of the plan. */
+  private next(): string[] {
+    const planned = this.plan?.hosts.map(({ host }) => host) ?? [];
+    const pending = planned.filter(
+      (host) => this.table.status(host) === 'pending' && !this.table.retry.has(host),
+    );
+    return [...this.table.retry, ...pending];
   }
 
   private progress(): Progress {

@@ -17,11 +17,7 @@ export interface Departures {
 
 export const NO_DEPARTURES: Departures = { moves: [], stops: [], down: [] };
 
-export function departuresOf(
-  snapshot: Snapshot,
-  host: HostIndex,
-  wishes: InstanceWishes,
-): Departures {
+export function departuresOf(snapshot: Snapshot, host: HostIndex, wishes: InstanceWishes): Departures {
   const departures: Departures = { moves: [], stops: [], down: [] };
   for (const instance of snapshot.instancesOn(host)) {
     if (isRunning(instance)) {

@@ -3,7 +3,7 @@
  * each instance moves once; the session ends soon.
  */
 import type { ChosenHost, NextHosts, NextHostsRequest } from './choice.ts';
-import { listNames, sortedByName } from './natural-order.ts';
+import { listNames } from './natural-order.ts';
 import { helpedByReturns } from './returns.ts';
 import { Round } from './round.ts';
 import type { Choice } from './round.ts';
@@ -35,12 +35,15 @@ export function nextHosts(request: NextHostsRequest): NextHosts {
   return { start: round.started };
 }
 
-/** It was taken out before and stands half-done: what has no safe target goes where it can. */
+/** It was taken out before and stands half-done, so it does not wait for safe targets. */
 function hostToResume(round: Round, first: ReadonlySet<string>): Choice | undefined {
-  const host = round
-    .inOrder()
-    .find((one) => first.has(round.nameOf(one)) && round.obstacle(one) === undefined);
-  return host === undefined ? undefined : { host: round.nameOf(host), ...round.placeSome(host) };
+  if (first.size === 0) return undefined;
+  for (const host of round.inOrder()) {
+    if (!first.has(round.nameOf(host))) continue;
+    const placement = round.place(host, 'any');
+    if (placement !== undefined) return { host: round.nameOf(host), placement, blockers: [] };
+  }
+  return undefined;
 }
 
 /** Nothing has to move off it: it is soon back, with room for others. */
@@ -81,7 +84,7 @@ function hostWithSecondMoves(round: Round): Choice | undefined {
 
 /** Only when nothing else is left: it cannot be emptied, and its precheck will say so. It is never just left out. */
 function hostBeyondHelp(round: Round): Choice | undefined {
-  if (!round.isIdle()) return undefined;
+  if (round.namesInFlight().length > 0) return undefined;
   const host = round.inOrder().find((one) => round.obstacle(one)?.forGood !== false);
   if (host !== undefined) return asFarAsPossible(round, host);
   const [missing] = round.missing;
@@ -127,12 +130,8 @@ function whatToWaitFor(round: Round): Pick<NextHosts, 'waitFor'> {
   if (first === undefined) return {};
   const obstacle = round.obstacle(first);
   if (obstacle !== undefined) return { waitFor: obstacle.reason };
-  const out = sortedByName(
-    round.inFlight.map((host) => round.nameOf(host)),
-    (name) => name,
-  );
   const why = `until then instances of ${round.nameOf(first)} would have to move twice`;
-  return { waitFor: `${listNames(out)} to come back: ${why}` };
+  return { waitFor: `${listNames(round.namesInFlight())} to come back: ${why}` };
 }
 
 function beyondReturns(round: Round): HostIndex[] {

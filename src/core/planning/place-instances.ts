@@ -35,10 +35,7 @@ export function placeAll(request: PlacementRequest): Placement[] | undefined {
   return placements.length === request.instances.length ? placements : undefined;
 }
 
-function place(
-  request: PlacementRequest,
-  onNowhere: (bundle: Bundle) => 'go on' | 'give up',
-): Placement[] {
+function place(request: PlacementRequest, onNowhere: (bundle: Bundle) => 'go on' | 'give up'): Placement[] {
   const { room } = request;
   const mark = room.mark();
   const placements: Placement[] = [];
@@ -71,8 +68,8 @@ function chooseTarget(request: PlacementRequest, bundle: Bundle): HostIndex | un
   const ownPool = snapshot.pools.of[snapshot.indexOf(request.host) ?? -1];
   const own = allowed.filter((pool) => pool === ownPool);
   const others = allowed.filter((pool) => pool !== ownPool);
-  const spared = others.filter((pool) => hasToSpare(request, bundle, pool));
-  const safe = tightest(request, bundle, own, suits) ?? tightest(request, bundle, spared, suits);
+  const withRoom = (): PoolIndex[] => others.filter((pool) => hasToSpare(request, bundle, pool));
+  const safe = tightest(request, bundle, own, suits) ?? tightest(request, bundle, withRoom(), suits);
   if (safe !== undefined || !request.allowUnsafe) return safe;
   return (
     takenLast(request, bundle, own, suits) ??
@@ -113,8 +110,8 @@ function tightest(
 }
 
 /**
- * The unsafe host with most instances: it is taken last, when there is most room. The lighter ones stay light, so each
- * can soon be emptied without second moves.
+ * The unsafe host with most memory in use: it is taken last, when there is most room. The lighter ones stay light, so
+ * that each can soon be emptied without second moves.
  */
 function takenLast(
   { room, targets }: PlacementRequest,
@@ -126,10 +123,10 @@ function takenLast(
   let most = -1;
   for (const pool of pools) {
     for (const host of targets.unsafe(pool)) {
-      const { count } = room.snapshot.running(host);
-      if (count < most || !room.fits(host, need) || !suits(host)) continue;
+      const { memoryMb } = room.snapshot.running(host);
+      if (memoryMb < most || !room.fits(host, need) || !suits(host)) continue;
       best = host;
-      most = count;
+      most = memoryMb;
     }
   }
   return best;

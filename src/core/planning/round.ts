@@ -91,9 +91,11 @@ export class Round {
     );
   }
 
-  /** Nothing is in flight that might change anything. */
-  isIdle(): boolean {
-    return this.inFlight.length === 0 && this.#asked.inFlight.length === 0 && this.started.length === 0;
+  /** Hosts that are out, those started in this round among them. */
+  namesInFlight(): string[] {
+    const names = new Set([...this.#asked.inFlight, ...this.started].map(({ host }) => host));
+    for (const host of this.inFlight) names.add(this.nameOf(host));
+    return sortedByName([...names], (name) => name);
   }
 
   nameOf(host: HostIndex): string {

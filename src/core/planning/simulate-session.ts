@@ -7,7 +7,7 @@ import { hostsBeyondHelp, nextHosts } from './next-hosts.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** So many hosts that cannot be emptied are looked into; to say why takes much longer than to plan. */
-const HOSTS_EXPLAINED = 100;
+const HOSTS_EXPLAINED = 20;
 
 /** What stays the same from one choice to the next. */
 type Terms = Pick<NextHostsRequest, 'budget' | 'wishes' | 'moveMbPerSecond' | 'workSeconds'>;

@@ -226,7 +226,9 @@ export class Snapshot {
     const residents = this.instancesOn(index);
     const used = this.loadOf(residents);
     this.#running[index] = this.loadOf(residents.filter(isRunning));
-    this.#stopped[index] = this.loadOf(residents.filter((one) => one.state === 'stopped' && !wasStopped(one)));
+    this.#stopped[index] = this.loadOf(
+      residents.filter((one) => one.state === 'stopped' && !wasStopped(one)),
+    );
     const { capacity } = this.host(index);
     this.#free.vcpus[index] = capacity.vcpus - used.vcpus;
     this.#free.memoryMb[index] = capacity.memoryMb - used.memoryMb;

@@ -1,5 +1,5 @@
 /** Makes fleets to plan for. The same seed makes the same fleet, and what it makes breaks no constraint. */
-import type { Group, Host, Instance, Inventory } from '../../../src/core/inventory.ts';
+import type { Group, Host, Instance, Inventory, Resources } from '../../../src/core/inventory.ts';
 import type { InstanceWishes, SessionSpec } from '../../../src/core/session-spec.ts';
 
 export const GB = 1024;
@@ -40,11 +40,7 @@ export const makeInstance = (
   ...more,
 });
 
-export const makeGroup = (
-  name: string,
-  policy: Group['policy'],
-  more: Partial<Group> = {},
-): Group => ({
+export const makeGroup = (name: string, policy: Group['policy'], more: Partial<Group> = {}): Group => ({
   id: name,
   name,
   policy,
@@ -80,11 +76,13 @@ export function uniformFleet(shape: {
     }),
   );
   const memoryMb = Math.floor((1024 * GB * shape.fill) / shape.instancesPerHost);
-  const instances = hosts.slice(empty).flatMap(({ name }) =>
-    Array.from({ length: shape.instancesPerHost }, (_, index) =>
-      makeInstance(`vm-${name.slice(8)}-${index + 1}`, name, memoryMb),
-    ),
-  );
+  const instances = hosts
+    .slice(empty)
+    .flatMap(({ name }) =>
+      Array.from({ length: shape.instancesPerHost }, (_, index) =>
+        makeInstance(`vm-${name.slice(8)}-${index + 1}`, name, memoryMb),
+      ),
+    );
   return { hosts, instances, groups: [] };
 }
 
@@ -92,7 +90,7 @@ export interface FleetShape {
   seed: number;
   hosts: number;
   zones: number;
-  /** Share of the memory of each host that is taken at most. */
+  /** Share of each resource of each host that is taken at most. */
   fill: number;
   /** Instances on a host, at most. */
   instancesPerHost: number;
@@ -139,22 +137,29 @@ class FleetMaker {
   }
 
   #fill(host: Host): void {
-    let left = host.capacity.memoryMb * this.#shape.fill;
-    const count = Math.floor(this.#next() * (this.#shape.instancesPerHost + 1));
+    const { fill, instancesPerHost } = this.#shape;
+    const { vcpus, memoryMb, diskGb } = host.capacity;
+    const left = { vcpus: vcpus * fill, memoryMb: memoryMb * fill, diskGb: diskGb * fill };
+    const count = Math.floor(this.#next() * (instancesPerHost + 1));
     for (let index = 0; index < count; index += 1) {
-      const memoryMb = 512 * (1 + Math.floor((this.#next() * left) / 512 / (count - index)));
-      if (memoryMb > left) return;
-      left -= memoryMb;
-      this.#instances.push(this.#instance(host, memoryMb));
+      const part = (amount: number): number => Math.floor((this.#next() * amount) / (count - index));
+      const resources = { vcpus: part(left.vcpus), memoryMb: part(left.memoryMb), diskGb: part(left.diskGb) };
+      left.vcpus -= resources.vcpus;
+      left.memoryMb -= resources.memoryMb;
+      left.diskGb -= resources.diskGb;
+      this.#instances.push(this.#instance(host, resources));
     }
   }
 
-  #instance(host: Host, memoryMb: number): Instance {
-    const instance = makeInstance(`vm-${this.#instances.length + 1}`, host.name, memoryMb, {
+  #instance(host: Host, resources: Resources): Instance {
+    const instance = makeInstance(`vm-${this.#instances.length + 1}`, host.name, resources.memoryMb, {
+      resources,
       state: this.#chance(this.#shape.stopped) ? 'stopped' : this.#chance(0.05) ? 'paused' : 'running',
       requires: this.#chance(this.#shape.pinned) ? { zone: host.labels['zone'] ?? '' } : {},
     });
-    return this.#chance(this.#shape.grouped) ? { ...instance, groups: [this.#groupFor(instance).id] } : instance;
+    return this.#chance(this.#shape.grouped)
+      ? { ...instance, groups: [this.#groupFor(instance).id] }
+      : instance;
   }
 
   /** One of the last groups that may have another member on this host, or a new one. */

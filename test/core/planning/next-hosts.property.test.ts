@@ -22,9 +22,12 @@ const terms = fc
     maxConcurrentHosts: fc.integer({ min: 1, max: 6 }),
     maxConcurrentMoves: fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined }),
     maxConcurrentMovesPerHost: fc.integer({ min: 1, max: 4 }),
-    perDomain: fc.option(fc.record({ label: fc.constantFrom('zone', 'rack', 'none'), max: fc.integer({ min: 1, max: 2 }) }), {
-      nil: undefined,
-    }),
+    perDomain: fc.option(
+      fc.record({ label: fc.constantFrom('zone', 'rack', 'none'), max: fc.integer({ min: 1, max: 2 }) }),
+      {
+        nil: undefined,
+      },
+    ),
     mode: fc.constantFrom('live', 'cold', 'live-then-cold', 'stop'),
     stopped: fc.constantFrom('stay', 'move'),
     return: fc.boolean(),
@@ -35,22 +38,35 @@ const terms = fc
     ),
     seed: fc.nat(),
   })
-  .map(({ fleet, inScope, mode, stopped, return: back, overrides, seed, maxConcurrentMoves, perDomain, ...budget }) => {
-    const inventory = randomFleet(fleet);
-    const names = inventory.hosts.map(({ name }) => name);
-    return {
-      inventory,
-      scope: names.slice(0, Math.ceil(names.length * inScope)),
-      budget: {
-        ...budget,
-        maxFailedHosts: 0,
-        ...(maxConcurrentMoves !== undefined && { maxConcurrentMoves }),
-        ...(perDomain !== undefined && { perDomain }),
-      },
-      wishes: { mode, stopped, return: back, overrides } as const,
+  .map(
+    ({
+      fleet,
+      inScope,
+      mode,
+      stopped,
+      return: back,
+      overrides,
       seed,
-    };
-  });
+      maxConcurrentMoves,
+      perDomain,
+      ...budget
+    }) => {
+      const inventory = randomFleet(fleet);
+      const names = inventory.hosts.map(({ name }) => name);
+      return {
+        inventory,
+        scope: names.slice(0, Math.ceil(names.length * inScope)),
+        budget: {
+          ...budget,
+          maxFailedHosts: 0,
+          ...(maxConcurrentMoves !== undefined && { maxConcurrentMoves }),
+          ...(perDomain !== undefined && { perDomain }),
+        },
+        wishes: { mode, stopped, return: back, overrides } as const,
+        seed,
+      };
+    },
+  );
 
 test('whatever the fleet and the budget, a session breaks no rule and takes every host once', () => {
   fc.assert(

@@ -94,7 +94,11 @@ export class PlayedSession {
       moveMbPerSecond: 1000,
       workSeconds: { compute: 600, controller: 600, other: 600 },
     };
-    const now = { hosts: [...this.#hosts.values()], instances: [...this.#instances.values()], groups: inventory.groups };
+    const now = {
+      hosts: [...this.#hosts.values()],
+      instances: [...this.#instances.values()],
+      groups: inventory.groups,
+    };
     const answer = nextHosts({ ...request, snapshot: new Snapshot(now) });
     if (this.#stopped.size === 0) {
       const kept = nextHosts({ ...request, snapshot: this.#kept });
@@ -111,10 +115,13 @@ export class PlayedSession {
     if (blockers.length > 0) {
       // Its precheck would hold it untouched, and the operator leave it out.
       assert.equal(this.#flights.size, 0, `${name} is given up while others are in flight`);
+      assert.equal(this.#hostForAll(name), undefined, `${name} is given up: ${blockers.join('; ')}`);
       this.#status.set(name, 'skipped');
       return;
     }
-    const guests = [...this.#flights.values()].flatMap(({ moves }) => moves).filter(({ target }) => target === name);
+    const guests = [...this.#flights.values()]
+      .flatMap(({ moves }) => moves)
+      .filter(({ target }) => target === name);
     assert.deepEqual(guests, [], `instances are on their way to ${name}`);
     const leaving = this.#on(name).filter((instance) => ['live', 'cold'].includes(this.#wayOut(instance)));
     const stops = this.#on(name).filter((instance) => this.#wayOut(instance) === 'stop');
@@ -123,8 +130,15 @@ export class PlayedSession {
     assert.equal(chosen.stops, stops.length);
     assert.ok(chosen.moveSlots >= 1, 'a host that drains has a move slot');
     this.#status.set(name, 'out');
-    this.#setStanding(name, 'maintenance');
-    const flight = { chosen, moves: [...placement], stops: stops.map(({ id }) => id), drained: false, returned: false };
+    const standings = ['in-service', 'cordoned', 'entering', 'maintenance'] as const;
+    this.#setStanding(name, standings[Math.floor(this.#next() * standings.length)] ?? 'maintenance');
+    const flight = {
+      chosen,
+      moves: [...placement],
+      stops: stops.map(({ id }) => id),
+      drained: false,
+      returned: false,
+    };
     this.#flights.set(name, flight);
   }
 
@@ -145,7 +159,9 @@ export class PlayedSession {
 
   #hasShare(flight: Flight, id: string): boolean {
     return this.#limitedGroups(id).every((group) => {
-      const touched = [...this.#moving].filter(([one, { flight: by }]) => by === flight && this.#isIn(one, group)).length;
+      const touched = [...this.#moving].filter(
+        ([one, { flight: by }]) => by === flight && this.#isIn(one, group),
+      ).length;
       const down = [...this.#stopped].filter(([one, by]) => by === flight && this.#isIn(one, group)).length;
       return touched + down < (flight.chosen.groupShares[group.id] ?? 0);
     });
@@ -159,8 +175,14 @@ export class PlayedSession {
     assert.ok(target, `${move.target} exists`);
     const home = target.name === flight.chosen.host;
     const status = this.#status.get(target.name);
-    assert.ok(home || (status !== 'out' && status !== 'held'), `${target.name} is out, and gets ${instance.name}`);
-    assert.ok(home || target.standing === 'in-service', `${target.name} is not in service, and gets ${instance.name}`);
+    assert.ok(
+      home || (status !== 'out' && status !== 'held'),
+      `${target.name} is out, and gets ${instance.name}`,
+    );
+    assert.ok(
+      home || target.standing === 'in-service',
+      `${target.name} is not in service, and gets ${instance.name}`,
+    );
     for (const [key, value] of Object.entries(instance.requires)) {
       assert.equal(target.labels[key], value, `${instance.name} requires ${key} ${value}`);
     }
@@ -211,7 +233,10 @@ export class PlayedSession {
     }
     this.#flights.delete(host);
     this.#status.set(host, 'done');
-    this.#setStanding(host, this.#terms.inventory.hosts.find(({ name }) => name === host)?.standing ?? 'down');
+    this.#setStanding(
+      host,
+      this.#terms.inventory.hosts.find(({ name }) => name === host)?.standing ?? 'down',
+    );
     this.#checkTogether();
   }
 
@@ -224,18 +249,28 @@ export class PlayedSession {
     most(budget.maxConcurrentHosts, flights.length, 'hosts out');
     most(budget.maxConcurrentMoves, this.#moving.size, 'moves');
     const draining = flights.filter(({ drained }) => !drained);
-    most(budget.maxConcurrentMoves, sum(draining, ({ chosen }) => chosen.moveSlots), 'move slots');
-    for (const { chosen } of flights) most(budget.maxConcurrentMovesPerHost, chosen.moveSlots, 'slots of a host');
+    most(
+      budget.maxConcurrentMoves,
+      sum(draining, ({ chosen }) => chosen.moveSlots),
+      'move slots',
+    );
+    for (const { chosen } of flights)
+      most(budget.maxConcurrentMovesPerHost, chosen.moveSlots, 'slots of a host');
     for (const group of this.#terms.inventory.groups) {
       const touched = [...this.#moving.keys(), ...this.#stopped.keys()].filter((id) => this.#isIn(id, group));
       most(group.maxImpacted, touched.length, `members of ${group.name} touched`);
       if (group.maxImpacted === undefined) continue;
-      most(group.maxImpacted, sum(draining, ({ chosen }) => chosen.groupShares[group.id] ?? 0), `shares of ${group.name}`);
+      most(
+        group.maxImpacted,
+        sum(draining, ({ chosen }) => chosen.groupShares[group.id] ?? 0),
+        `shares of ${group.name}`,
+      );
     }
     if (budget.perDomain === undefined) return;
     const { label, max } = budget.perDomain;
     const domains = flights.map(({ chosen }) => this.#hosts.get(chosen.host)?.labels[label]);
-    for (const domain of domains) most(max, domains.filter((one) => one === domain).length, `out in ${label} ${domain ?? ''}`);
+    for (const domain of domains)
+      most(max, domains.filter((one) => one === domain).length, `out in ${label} ${domain ?? ''}`);
   }
 
   /** Whoever moves takes its room on both sides. */
@@ -243,27 +278,73 @@ export class PlayedSession {
     const holders = [...this.#on(target.name), ...this.#comingTo(target.name)];
     for (const key of ['vcpus', 'memoryMb', 'diskGb'] satisfies (keyof Resources)[]) {
       const used = sum(holders, ({ resources }) => resources[key]);
-      assert.ok(used <= target.capacity[key], `${target.name} has ${target.capacity[key]} ${key}, and ${used} are used`);
+      assert.ok(
+        used <= target.capacity[key],
+        `${target.name} has ${target.capacity[key]} ${key}, and ${used} are used`,
+      );
     }
   }
 
   #checkLimits(target: Host, instance: Instance): void {
     for (const group of this.#terms.inventory.groups.filter(({ id }) => instance.groups.includes(id))) {
       const limit = group.maxPerHost ?? (group.policy === 'anti-affinity' ? 1 : Infinity);
-      const members = [...this.#on(target.name), ...this.#comingTo(target.name)].filter(({ id }) => this.#isIn(id, group));
+      const members = [...this.#on(target.name), ...this.#comingTo(target.name)].filter(({ id }) =>
+        this.#isIn(id, group),
+      );
       assert.ok(members.length <= limit, `${group.name} allows ${limit} members on ${target.name}`);
     }
   }
 
   #checkTogether(): void {
-    const busy = new Set([...this.#flights.values()].filter(({ drained, moves }) => !drained || moves.length > 0));
+    const busy = new Set(
+      [...this.#flights.values()].filter(({ drained, moves }) => !drained || moves.length > 0),
+    );
     const atRest = ({ id, host }: Instance): boolean =>
-      !this.#moving.has(id) && ![...busy].some(({ chosen, moves }) => chosen.host === host || moves.some((one) => one.instance === id));
+      !this.#moving.has(id) &&
+      ![...busy].some(
+        ({ chosen, moves }) => chosen.host === host || moves.some((one) => one.instance === id),
+      );
     for (const group of this.#together) {
       const members = [...this.#instances.values()].filter(({ id }) => this.#isIn(id, group));
       if (!members.every(atRest)) continue;
       assert.equal(new Set(members.map(({ host }) => host)).size, 1, `${group.name} is torn apart`);
     }
+  }
+
+  /** A host that could take all that has to leave, if the shares allow it to leave at all. */
+  #hostForAll(name: string): string | undefined {
+    const departing = this.#on(name).filter((instance) => this.#wayOut(instance) !== 'stay');
+    const leaving = departing.filter((instance) => this.#wayOut(instance) !== 'stop');
+    const { groups } = this.#terms.inventory;
+    const mayLeave = groups.every((group) => {
+      const members = departing.filter(({ id }) => this.#isIn(id, group));
+      const stops = members.filter((instance) => !leaving.includes(instance)).length;
+      return stops + Math.min(1, members.length - stops) <= (group.maxImpacted ?? Infinity);
+    });
+    const mayTake = (host: Host): boolean => {
+      const after = [...this.#on(host.name), ...leaving];
+      const amount = (key: keyof Resources): number => sum(after, ({ resources }) => resources[key]);
+      return (
+        host.name !== name &&
+        host.standing === 'in-service' &&
+        amount('vcpus') <= host.capacity.vcpus &&
+        amount('memoryMb') <= host.capacity.memoryMb &&
+        amount('diskGb') <= host.capacity.diskGb &&
+        leaving.every(({ requires }) =>
+          Object.entries(requires).every(([key, value]) => host.labels[key] === value),
+        ) &&
+        groups.every((group) => this.#mayHold(group, after, leaving))
+      );
+    };
+    return mayLeave ? [...this.#hosts.values()].find(mayTake)?.name : undefined;
+  }
+
+  #mayHold(group: Group, after: readonly Instance[], leaving: readonly Instance[]): boolean {
+    if (!leaving.some(({ id }) => this.#isIn(id, group))) return true;
+    const here = after.filter(({ id }) => this.#isIn(id, group)).length;
+    const all = [...this.#instances.values()].filter(({ id }) => this.#isIn(id, group)).length;
+    const limit = group.maxPerHost ?? (group.policy === 'anti-affinity' ? 1 : Infinity);
+    return here <= limit && (group.policy !== 'affinity' || here === all);
   }
 
   #wayOut(instance: Instance): InstanceMode | 'stay' {
@@ -300,7 +381,9 @@ export class PlayedSession {
   }
 
   #limitedGroups(id: string): Group[] {
-    return this.#terms.inventory.groups.filter((group) => group.maxImpacted !== undefined && this.#isIn(id, group));
+    return this.#terms.inventory.groups.filter(
+      (group) => group.maxImpacted !== undefined && this.#isIn(id, group),
+    );
   }
 }
 

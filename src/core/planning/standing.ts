@@ -1,1 +1,0 @@
-export type { ChosenHost, NextHosts, NextHostsRequest as SessionStanding } from './choice.ts';
