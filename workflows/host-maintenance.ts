@@ -142,7 +142,7 @@ async function holdHost(run: HostRun, error: unknown): Promise<never> {
     checkpoint: { ...run.checkpoint(rolledBack), step: failedStep },
     retryable: found.retryable,
   };
-  run.setWaitsFor(`${code}: ${found.message}`);
+  run.showFailure(`${code}: ${found.message}`);
   throw failWith(code, `${run.input.host}: ${failedStep}: ${found.message}`, details);
 }
 

@@ -2,7 +2,8 @@ import { CancellationScope } from '@temporalio/workflow';
 import type { Report } from '../src/core/progress.ts';
 import { describeIssues, sessionSpec, type SessionSpec } from '../src/core/session-spec.ts';
 import { failWith } from './failures.ts';
-import { Session, type Carried } from './session/session.ts';
+import type { Carried } from './session/session-record.ts';
+import { Session } from './session/session.ts';
 
 /** Clocks of clients may be off by this much before a time counts as past. */
 const PAST_TOLERANCE_MS = 60_000;

@@ -3,8 +3,13 @@ import type { Step } from './host-run.ts';
 import { STEPS } from './host-run.ts';
 import type { Progress } from './progress.ts';
 
-/** The pane clips tall content after about six lines. */
+/** The pane clips tall content after about seven lines. */
 const NAMES_SHOWN = 5;
+const BLOCKERS_SHOWN = 3;
+const CHARS_SHOWN = 160;
+
+/** A new line within a paragraph: more of them fit into the pane than paragraphs. */
+const LINE_BREAK = '  \n';
 
 export interface HostView {
   host: string;
@@ -15,12 +20,15 @@ export interface HostView {
   /** Names of those still to go. */
   left: string[];
   waitsFor?: string;
+  /** Why its run ended early. */
+  failedWith?: string;
 }
 
 export function renderHost(view: HostView): string {
   const total = view.gone + view.left.length;
   const done = STEPS.indexOf(view.step) / STEPS.length;
-  const lines = [`**${view.host}** · ${view.step} · ${bar(done)}`];
+  const lines = [`**${escape(view.host)}** · ${view.step} · ${bar(done)}`];
+  if (view.failedWith !== undefined) lines.push(`**Failed:** ${escape(view.failedWith)}`);
   if (view.waitsFor !== undefined) lines.push(`**Waits for:** ${escape(view.waitsFor)}`);
   lines.push(
     total === 0
@@ -28,15 +36,25 @@ export function renderHost(view: HostView): string {
       : `${view.gone} of ${total} instances have left${listed(' · still here: ', view.left)}`,
   );
   lines.push(`Session: ${escape(view.session)}`);
-  return lines.join('\n\n');
+  return lines.join(LINE_BREAK);
 }
 
 export function renderSession(progress: Progress): string {
-  const { hosts, instances } = progress;
-  const lines = [`**${progress.state}** ${bar(progress.percent / 100)} ${progress.percent} %`];
-  if (progress.blockedBy.length > 0)
-    lines.push(`**Blocked by:** ${progress.blockedBy.slice(0, 3).map(escape).join(' — ')}`);
-  const counts = [
+  const { state, percent, eta, blockedBy, reason, inFlight, next } = progress;
+  const end = eta === undefined ? '' : ` · done about ${eta.slice(0, 16).replace('T', ' ')} UTC`;
+  const lines = [`**${state}** ${bar(percent / 100)} ${percent} %${end}`, counts(progress)];
+  if (blockedBy.length > 0) lines.push(`**Blocked by:** ${blockers(blockedBy)}`);
+  if (reason !== '') lines.push(escape(reason));
+  const out = inFlight.map(
+    ({ host, step, moved, total }) => `${host} ${step}${total > 0 ? ` ${moved} of ${total}` : ''}`,
+  );
+  if (out.length > 0) lines.push(`Out: ${cut(out)}`);
+  if (next.length > 0) lines.push(`Next: ${cut(next)}`);
+  return lines.join(LINE_BREAK);
+}
+
+const counts = ({ hosts, instances }: Progress): string =>
+  [
     `${hosts.done} of ${hosts.total} hosts done`,
     ...count(hosts.inFlight, 'out'),
     ...count(hosts.held, 'held'),
@@ -45,19 +63,12 @@ export function renderSession(progress: Progress): string {
     ...count(hosts.rolledBack, 'rolled back'),
     `${instances.moved} of ${instances.total} instances moved`,
     ...count(instances.stopped, 'stopped'),
-  ];
-  lines.push(counts.join(' · '));
-  if (progress.reason !== '') lines.push(escape(progress.reason));
-  const out = progress.inFlight.map(
-    ({ host, step, moved, total }) => `${host} ${step}${total > 0 ? ` ${moved} of ${total}` : ''}`,
-  );
-  const tail = [
-    progress.eta === undefined ? '' : `done about ${progress.eta.slice(0, 16).replace('T', ' ')} UTC`,
-    out.length === 0 ? '' : `out: ${cut(out)}`,
-    progress.next.length === 0 ? '' : `next: ${cut(progress.next)}`,
-  ].filter((part) => part !== '');
-  if (tail.length > 0) lines.push(tail.join(' · '));
-  return lines.join('\n\n');
+  ].join(' · ');
+
+function blockers(all: readonly string[]): string {
+  const hidden = all.length - BLOCKERS_SHOWN;
+  const shown = all.slice(0, BLOCKERS_SHOWN).map(escape).join(' — ');
+  return hidden > 0 ? `${shown} — and ${hidden} more` : shown;
 }
 
 /** `█████░░░░░`, for a share from 0 to 1. */
@@ -71,14 +82,15 @@ const count = (value: number, what: string): string[] => (value === 0 ? [] : [`$
 const listed = (prefix: string, names: readonly string[]): string =>
   names.length === 0 ? '' : prefix + cut(names);
 
-const cut = (names: readonly string[]): string =>
-  names.length <= NAMES_SHOWN
-    ? names.join(', ')
-    : `${names.slice(0, NAMES_SHOWN).join(', ')} and ${names.length - NAMES_SHOWN} more`;
+function cut(names: readonly string[]): string {
+  const hidden = names.length - NAMES_SHOWN;
+  const shown = names.slice(0, NAMES_SHOWN).map(escape).join(', ');
+  return hidden > 0 ? `${shown} and ${hidden} more` : shown;
+}
 
 /** Vendors' words must not turn into Markdown, nor the pane into many lines. */
-const escape = (text: string): string =>
-  text
-    .replace(/\s+/g, ' ')
-    .replace(/[\\`*_{}[\]<>#|]/g, '\\$&')
-    .slice(0, 400);
+function escape(text: string): string {
+  const line = text.replace(/\s+/g, ' ');
+  const shown = line.length <= CHARS_SHOWN ? line : `${line.slice(0, CHARS_SHOWN - 1)}…`;
+  return shown.replace(/[\\`*_{}[\]<>#|~]/g, '\\$&');
+}

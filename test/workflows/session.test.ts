@@ -193,8 +193,9 @@ describe('a session', () => {
     );
     assert.match(paused.reason, /WindowClosed/);
     assert.ok(paused.hosts.pending > 0);
-    await assert.rejects(session.executeUpdate('continueSession', { args: [{}] }), (error: Error) =>
-      /maintenance window has ended/.test(String(error.cause ?? error)),
+    await assert.rejects(
+      session.executeUpdate('continueSession', { args: [{}] }),
+      refusedWith(/maintenance window has ended/),
     );
     await session.signal('continue', { maintenanceUntil: new Date(Date.now() + 600_000).toISOString() });
     assert.equal((await reportOf(session)).hosts.done, 3);

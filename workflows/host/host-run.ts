@@ -40,6 +40,7 @@ export class HostRun {
   private readonly hostDeadline: number;
   private stepDeadline: number;
   private waitsFor: string | undefined;
+  private failedWith: string | undefined;
   private lastReportAt: number;
 
   constructor(input: HostMaintenanceInput) {
@@ -97,6 +98,12 @@ export class HostRun {
     this.waitsFor = what;
     this.show();
     this.report({ now: true });
+  }
+
+  /** For the Web UI only: the session learns it from the failure of the workflow. */
+  showFailure(words: string): void {
+    this.failedWith = words;
+    this.show();
   }
 
   noteLeft(instances: readonly InstanceRef[]): void {
@@ -169,6 +176,7 @@ export class HostRun {
         gone: this.moved.length + this.stopped.length,
         left: [...this.left.values()].map(({ name }) => name),
         ...(this.waitsFor === undefined ? {} : { waitsFor: this.waitsFor }),
+        ...(this.failedWith === undefined ? {} : { failedWith: this.failedWith }),
       }),
     );
   }

@@ -98,14 +98,14 @@ export class ShareLedger {
 
   #noMoveSlot(most: number): ShareLack {
     return {
-      reason: `${listNames(this.#moves.holders())} to be empty: all ${most} move slots are in use`,
+      reason: `${listNames(this.#moves.holders())} to be empty: maxConcurrentMoves is ${most}`,
       forGood: false,
     };
   }
 
   #noMembersLeft(group: string, most: number, least: number): ShareLack {
     const name = this.#snapshot.group(group)?.name ?? group;
-    const rule = `group ${name} allows ${most} members to move or be stopped at one time`;
+    const rule = `group ${name} lets at most ${most} of its members move or be stopped at one time`;
     if (least > most) return { reason: `${rule}, and ${least} have to`, forGood: true };
     return {
       reason: `${listNames(this.#membersOf(group).holders())} to be through: ${rule}`,

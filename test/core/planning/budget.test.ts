@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { DomainSlots, resolveBudget } from '../../../src/core/planning/budget.ts';
+import { NO_DEPARTURES } from '../../../src/core/planning/departures.ts';
+import { ShareLedger } from '../../../src/core/planning/shares.ts';
+import { Snapshot } from '../../../src/core/planning/snapshot.ts';
+import type { Instance } from '../../../src/core/inventory.ts';
+import { BUDGET, GB, makeGroup, makeHost, makeInstance } from './fleet.ts';
+
+const percentages: [string | number, number, number][] = [
+  [3, 100, 3],
+  ['10%', 100, 10],
+  ['10%', 19, 1],
+  ['10%', 5, 1],
+  ['1%', 10_000, 100],
+  ['100%', 7, 7],
+  ['50%', 0, 1],
+];
+for (const [wanted, hosts, expected] of percentages) {
+  test(`${wanted} of ${hosts} hosts is ${expected}`, () => {
+    assert.equal(
+      resolveBudget({ ...BUDGET, maxConcurrentHosts: wanted }, hosts).maxConcurrentHosts,
+      expected,
+    );
+  });
+}
+
+test('a failure domain has its own number of slots, and hosts without the label share one', () => {
+  const zone = (name: string, zone?: string) =>
+    makeHost(name, { labels: zone === undefined ? {} : { zone } });
+  const hosts = [zone('a1', 'az1'), zone('a2', 'az1'), zone('b1', 'az2'), zone('x1'), zone('x2')];
+  const slots = new DomainSlots(new Snapshot({ hosts, instances: [], groups: [] }), {
+    label: 'zone',
+    max: 1,
+  });
+  const [a1, a2, b1, x1, x2] = [0, 1, 2, 3, 4];
+  slots.take(a1);
+  slots.take(x1);
+  assert.deepEqual(
+    [a2, b1, x2].map((host) => slots.isFree(host)),
+    [false, true, false],
+  );
+  assert.equal(slots.whyNot(a2), 'a1 to come back: at most 1 of the hosts of zone az1 may be out');
+  assert.equal(slots.whyNot(x2), 'x1 to come back: at most 1 of the hosts without the label zone may be out');
+});
+
+const snapshot = new Snapshot({
+  hosts: [makeHost('compute-1')],
+  instances: [],
+  groups: [makeGroup('db', 'anti-affinity', { maxImpacted: 2 }), makeGroup('web', 'anti-affinity')],
+});
+const members = (count: number, ...groups: string[]): Instance[] =>
+  Array.from({ length: count }, (_, index) => makeInstance(`vm-${index}`, 'compute-1', GB, { groups }));
+const ledger = (maxConcurrentMoves?: number, maxConcurrentMovesPerHost = 4): ShareLedger =>
+  new ShareLedger(snapshot, {
+    maxConcurrentMovesPerHost,
+    ...(maxConcurrentMoves !== undefined && { maxConcurrentMoves }),
+  });
+
+test('move slots go to hosts as far as they can use them, until none are left', () => {
+  const shares = ledger(5);
+  const first = shares.offer('a', { ...NO_DEPARTURES, moves: members(9) });
+  assert.deepEqual(first, { shares: { moveSlots: 4, groupShares: {} } });
+  shares.hold('a', first.shares);
+  const second = shares.offer('b', { ...NO_DEPARTURES, moves: members(9) });
+  assert.equal(second.shares.moveSlots, 1);
+  shares.hold('b', second.shares);
+  const third = shares.offer('c', NO_DEPARTURES);
+  assert.equal(third.shares.moveSlots, 0);
+  assert.deepEqual(third.lack, {
+    reason: 'a and b to be empty: maxConcurrentMoves is 5',
+    forGood: false,
+  });
+  assert.equal(ledger(5).offer('a', { ...NO_DEPARTURES, moves: members(2) }).shares.moveSlots, 2);
+});
+
+test('members of a limited group are shared out; a host that gets none waits for the one that holds them', () => {
+  const shares = ledger();
+  const first = shares.offer('a', { ...NO_DEPARTURES, moves: members(3, 'db', 'web') });
+  assert.deepEqual(first.shares.groupShares, { db: 2 });
+  shares.hold('a', first.shares);
+  assert.deepEqual(shares.offer('b', { ...NO_DEPARTURES, moves: members(1, 'db') }).lack, {
+    reason: 'a to be through: group db lets at most 2 of its members move or be stopped at one time',
+    forGood: false,
+  });
+  shares.holdStopped('a', NO_DEPARTURES);
+  shares.hold('a', { moveSlots: 0, groupShares: { db: 0 } });
+  assert.equal(shares.offer('b', { ...NO_DEPARTURES, moves: members(1, 'db') }).lack, undefined);
+});
+
+test('members that are stopped are all down at once, until their host is back', () => {
+  const stops = members(2, 'db');
+  const offer = ledger(undefined, 1).offer('a', { ...NO_DEPARTURES, stops });
+  assert.deepEqual(offer, { shares: { moveSlots: 1, groupShares: { db: 2 } } });
+  const shares = ledger();
+  shares.holdStopped('a', { ...NO_DEPARTURES, stops: members(1, 'db') });
+  assert.equal(shares.offer('b', { ...NO_DEPARTURES, moves: members(4, 'db') }).shares.groupShares['db'], 1);
+  assert.equal(shares.offer('b', { ...NO_DEPARTURES, stops }).lack?.forGood, false);
+  assert.deepEqual(shares.offer('b', { ...NO_DEPARTURES, stops: members(3, 'db') }).lack, {
+    reason: 'group db lets at most 2 of its members move or be stopped at one time, and 3 have to',
+    forGood: true,
+  });
+});
+
+test('a host that is taken up again holds its stopped members already', () => {
+  const shares = ledger();
+  const down = members(2, 'db');
+  shares.holdStopped('a', { ...NO_DEPARTURES, down });
+  assert.deepEqual(shares.offer('a', { ...NO_DEPARTURES, down }), {
+    shares: { moveSlots: 1, groupShares: { db: 2 } },
+  });
+});

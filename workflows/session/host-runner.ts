@@ -1,0 +1,140 @@
+import { CancellationScope, isCancellation, log } from '@temporalio/workflow';
+import type { ChosenHost } from '../../activities/contract.ts';
+import { durationMs } from '../../src/core/duration.ts';
+import type { HostMaintenanceInput, HostOutcome } from '../../src/core/host-run.ts';
+import { viewFailure } from '../failures.ts';
+import { failureDetails, runHost } from './run-host.ts';
+import type { SessionRecord } from './session-record.ts';
+
+/** Small sessions are watched live; in large ones the reports of hosts would fill the history. */
+const reportEveryMs = (hosts: number): number => (hosts <= 100 ? 2_000 : hosts <= 1_000 ? 60_000 : 0);
+
+/** Runs the workflows of a session's hosts, and writes into its record what comes of them. */
+export class HostRunner {
+  private readonly record: SessionRecord;
+  /** Each host runs in a scope of its own, so that it can be cancelled alone. */
+  private readonly scopes = new Map<string, CancellationScope>();
+
+  constructor(record: SessionRecord) {
+    this.record = record;
+  }
+
+  /** Takes a host out. */
+  launch(chosen: ChosenHost): void {
+    const { record } = this;
+    const { host, placement, moveSlots, groupShares } = chosen;
+    record.firstHostAt ??= Date.now();
+    record.table.start({ host, placement, moveSlots, groupShares, drained: false }, Date.now());
+    if (placement.length > 0) record.noteMoves();
+    this.watch(this.inputFor(chosen, 'maintain'));
+  }
+
+  /** Puts a held host back into service without its maintenance. */
+  putBack(host: string, as: 'rolled-back' | 'skipped'): void {
+    const { puttingBack } = this.record;
+    if (puttingBack.has(host)) return;
+    puttingBack.set(host, as);
+    const nothingToMove = { placement: [], moveSlots: 1, groupShares: {}, estimateMs: 0, overrides: {} };
+    this.watch(this.inputFor({ host, role: 'other', ...nothingToMove }, 'restore'));
+  }
+
+  /** Has a host in flight roll back. */
+  rollBack(host: string): void {
+    this.record.puttingBack.set(host, 'rolled-back');
+    this.scopes.get(host)?.cancel();
+  }
+
+  /** Has every host in flight roll back, for the end of the session. */
+  cancelAll(): void {
+    for (const host of this.record.table.out.keys()) this.scopes.get(host)?.cancel();
+  }
+
+  /** Writes down that a host has ended. */
+  finished(host: string, note: () => void): void {
+    const { record } = this;
+    note();
+    this.scopes.delete(host);
+    record.puttingBack.delete(host);
+    const { pauseBetweenHosts } = record.spec;
+    if (pauseBetweenHosts !== undefined) record.notBefore = Date.now() + durationMs(pauseBetweenHosts);
+    record.touch();
+  }
+
+  private watch(input: HostMaintenanceInput): void {
+    const { host } = input;
+    const scope = new CancellationScope();
+    this.scopes.set(host, scope);
+    const running = scope.run(() =>
+      runHost(input, (what) => {
+        this.record.table.noteWait(host, what);
+        this.record.show();
+      }),
+    );
+    void running.then(
+      (outcome) => this.finished(host, () => this.noteOutcome(outcome)),
+      (error: unknown) => this.finished(host, () => this.noteFailure(host, error)),
+    );
+  }
+
+  private noteOutcome(outcome: HostOutcome): void {
+    const { table, puttingBack } = this.record;
+    // A host whose work was over when it was told to roll back has been brought to its end all the same.
+    if (outcome.outcome === 'done') table.finish(outcome);
+    else table.giveUp(outcome.host, puttingBack.get(outcome.host) ?? 'rolled-back');
+  }
+
+  private noteFailure(host: string, error: unknown): void {
+    const { record } = this;
+    if (isCancellation(error)) {
+      const wasAsked = record.cancel !== undefined || record.puttingBack.has(host);
+      const warning = wasAsked ? undefined : `${host}: its workflow was cancelled from outside`;
+      record.table.giveUp(host, 'rolled-back', warning);
+      return;
+    }
+    const found = viewFailure(error);
+    const checkpoint = failureDetails(error)?.checkpoint;
+    if (checkpoint?.rolledBack === true) {
+      record.failedAndRolledBack += 1;
+      record.table.giveUp(host, 'rolled-back', found.message);
+      return;
+    }
+    if (found.code === 'RollbackFailed') record.stuck.add(host);
+    log.warn('host held', { host, code: found.code, message: found.message });
+    const step = checkpoint?.step ?? record.table.out.get(host)?.step ?? 'precheck';
+    record.table.hold({ host, step, ...found, since: new Date(Date.now()).toISOString() }, checkpoint);
+  }
+
+  private inputFor(chosen: ChosenHost, purpose: HostMaintenanceInput['purpose']): HostMaintenanceInput {
+    const { record } = this;
+    const { spec, table, budget } = record;
+    const checkpoint = table.checkpoints.get(chosen.host);
+    return {
+      session: record.id,
+      chain: record.chain,
+      site: spec.site,
+      host: chosen.host,
+      role: chosen.role,
+      spec: {
+        actions: record.actions,
+        instances: {
+          mode: spec.instances.mode,
+          stopped: spec.instances.stopped,
+          return: spec.instances.return,
+          overrides: chosen.overrides,
+        },
+        timeouts: spec.timeouts,
+        onFailure: spec.onFailure,
+        onBusyHost: spec.onBusyHost,
+        metadata: spec.metadata,
+      },
+      placement: chosen.placement,
+      moveSlots: chosen.moveSlots,
+      groupShares: chosen.groupShares,
+      ...(checkpoint === undefined ? {} : { checkpoint }),
+      purpose,
+      adopts: record.adopts,
+      reportEveryMs: reportEveryMs(table.hosts.length),
+      reportDrained: budget.maxConcurrentMoves !== undefined || Object.keys(chosen.groupShares).length > 0,
+    };
+  }
+}
