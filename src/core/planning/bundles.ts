@@ -41,8 +41,8 @@ export function allowedPools(snapshot: Snapshot, { instances }: Bundle): readonl
 }
 
 /**
- * Hosts where members of the bundle's affinity groups will be that do not leave with it; undefined when there are none
- * and it may go anywhere. The source is among them while a member stays on it.
+ * Hosts with other members of the bundle's affinity groups, on them or on their way; undefined when there are none, and
+ * it may go anywhere. The source is among them while a member stays on it.
  */
 export function affineHosts(
   room: Room,
@@ -50,20 +50,14 @@ export function affineHosts(
   source: HostIndex,
 ): ReadonlySet<HostIndex> | undefined {
   let hosts: Set<HostIndex> | undefined;
-  for (const group of bundle.affinities) {
-    const others = room.hostsOf(group.id);
-    if (staying(room, bundle, group, source) === 0) others.delete(source);
+  for (const { id } of bundle.affinities) {
+    const others = room.hostsOf(id);
+    const leaving = bundle.instances.filter(({ groups }) => groups.includes(id)).length;
+    if (room.membersOn(id, source) === leaving) others.delete(source);
     if (others.size === 0) continue;
     hosts = hosts === undefined ? others : new Set([...hosts].filter((host) => others.has(host)));
   }
   return hosts;
-}
-
-/** Members of the group on the source that neither leave with the bundle nor have a target already. */
-function staying(room: Room, bundle: Bundle, group: Group, source: HostIndex): number {
-  const leaving = bundle.instances.filter((instance) => instance.groups.includes(group.id)).length;
-  const present = room.snapshot.members(group.id).get(source) ?? 0;
-  return Math.max(0, present - leaving - room.arrivingOf(group.id));
 }
 
 /** Parts the instances into sets that share affinity groups, directly or through others. */

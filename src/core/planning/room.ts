@@ -71,13 +71,6 @@ export class Room {
     return (this.snapshot.members(group).get(host) ?? 0) + (this.#arriving.get(group)?.get(host) ?? 0);
   }
 
-  /** Members of the group that are on their way, wherever to. */
-  arrivingOf(group: string): number {
-    let sum = 0;
-    for (const count of this.#arriving.get(group)?.values() ?? []) sum += count;
-    return sum;
-  }
-
   /** Hosts with members of the group on them or on their way. */
   hostsOf(group: string): Set<HostIndex> {
     return new Set([...this.snapshot.members(group).keys(), ...(this.#arriving.get(group)?.keys() ?? [])]);

@@ -106,7 +106,8 @@ test('a host that is taken up again holds its stopped members already', () => {
   const shares = ledger();
   const down = members(2, 'db');
   shares.holdStopped('a', { ...NO_DEPARTURES, down });
-  assert.deepEqual(shares.offer('a', { ...NO_DEPARTURES, down }), {
-    shares: { moveSlots: 1, groupShares: { db: 2 } },
-  });
+  shares.hold('b', { moveSlots: 1, groupShares: { db: 1 } });
+  const offer = shares.offer('a', { ...NO_DEPARTURES, down });
+  assert.deepEqual(offer, { shares: { moveSlots: 1, groupShares: { db: 2 } } }, 'it touches no more');
+  assert.equal(shares.offer('a', { ...NO_DEPARTURES, down, moves: members(1, 'db') }).lack?.forGood, true);
 });

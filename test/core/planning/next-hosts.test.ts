@@ -192,6 +192,32 @@ test('each zone whose instances cannot leave it starts a chain of its own', () =
   assert.deepEqual(targets(back), ['a-1']);
 });
 
+test('a zone waits where a host without pins can carry the chain over to it', () => {
+  const hosts = [inZone('a-1', 'az1'), inZone('b-1', 'az2'), inZone('b-2', 'az2')];
+  const instances = [vm('pinned', 'b-1', 4, { requires: { zone: 'az2' } }), vm('free', 'b-2', 8)];
+  const inFlight = [outing('a-1')];
+  const scope = { 'a-1': 'out' } as const;
+  assert.deepEqual(names(choose({ hosts, instances, scope }, { inFlight })), []);
+  const bothPinned = instances.map((one) => ({ ...one, requires: { zone: 'az2' } }));
+  assert.deepEqual(names(choose({ hosts, instances: bothPinned, scope }, { inFlight })), ['b-1']);
+});
+
+test('the one host that can be emptied is found among many that cannot', () => {
+  const stuck = Array.from({ length: 40 }, (_, index) => `stuck-${index}`);
+  const hosts = [...stuck, 'c-1', 'done'].map((name) => makeHost(name, { labels: { name } }));
+  const instances = [
+    ...stuck.map((name) => vm(`on-${name}`, name, 1, { requires: { name } })),
+    vm('heavy', 'c-1', 30, { requires: { name: 'done' } }),
+  ];
+  assert.deepEqual(names(choose({ hosts, instances, scope: { done: 'done' } })), ['c-1']);
+  const alike = hosts.map((host) => ({ ...host, labels: { zone: 'az1' } }));
+  const large = [
+    ...stuck.map((name) => vm(`on-${name}`, name, 2, { requires: { gpu: 'yes' } })),
+    vm('heavy', 'c-1', 30),
+  ];
+  assert.deepEqual(names(choose({ hosts: alike, instances: large, scope: { done: 'done' } })), ['c-1']);
+});
+
 test('hosts are spread over zones, and the zone with most left goes on', () => {
   const hosts = [
     ...['a-1', 'a-2', 'a-3', 'a-4'].map((name) => inZone(name, 'az1')),
@@ -243,6 +269,20 @@ test('an empty host gives its shares back, but for the members that are stopped 
   assert.deepEqual(names(choose(given({ state: 'stopped', stoppedBy: 'ours' }), { inFlight })), []);
   const wishes = { ...WISHES, overrides: { a: 'stop' } as const };
   assert.deepEqual(names(choose(given({}), { inFlight, wishes })), [], 'seen before it was stopped');
+});
+
+test('what was stopped on a held host still counts in its group', () => {
+  const given = (state: Partial<Instance>) => ({
+    hosts: ['c-1', 'c-2', 'c-3'].map((name) => makeHost(name)),
+    instances: [vm('a', 'c-1', 8, { groups: ['db'], ...state }), vm('b', 'c-2', 8, { groups: ['db'] })],
+    groups: [makeGroup('db', 'none', { maxImpacted: 1 })],
+    scope: { 'c-1': 'held', 'c-3': 'done' } as const,
+  });
+  assert.deepEqual(names(choose(given({}))), ['c-2']);
+  assert.deepEqual(choose(given({ state: 'stopped', stoppedBy: 'ours' })), {
+    start: [],
+    waitFor: 'c-1 to be through: group db lets at most 1 of its members move or be stopped at one time',
+  });
 });
 
 test('instances that are stopped or stay need no target; stopped ones that move do', () => {

@@ -71,6 +71,30 @@ test('a move that is recorded shows in all that is read afterwards', () => {
   assert.equal(freeGb(snapshot, 'compute-2'), 64);
 });
 
+test('instances are found by id and by name, which need not be unique', () => {
+  const twins = [
+    makeInstance('twin', 'compute-1', GB),
+    makeInstance('twin', 'compute-2', GB, { id: 'other' }),
+  ];
+  const snapshot = new Snapshot({ ...inventory, instances: twins });
+  assert.deepEqual(
+    snapshot.instancesCalled('twin').map(({ id }) => id),
+    ['id-twin', 'other'],
+  );
+  assert.deepEqual(
+    snapshot.instancesCalled('other').map(({ id }) => id),
+    ['other'],
+  );
+  snapshot.moveInstance('id-twin', 'compute-10');
+  assert.deepEqual(
+    snapshot
+      .instancesCalled('twin')
+      .map(({ host }) => host)
+      .sort(),
+    ['compute-10', 'compute-2'],
+  );
+});
+
 test('a copy goes its own way', () => {
   const snapshot = new Snapshot(inventory);
   const copy = snapshot.copy();
