@@ -106,8 +106,11 @@ export interface SiteActivities {
   exitMaintenance(request: HostRef): Promise<void>;
   /** Takes our cordon off, and says which instances on the host carry our mark and so are to be started. */
   uncordonHost(request: HostRef): Promise<{ stopped: InstanceRef[] }>;
-  /** Ends what the platform still does to the host: moves are aborted, or seen to their end. */
-  settleHost(request: HostRef): Promise<void>;
+  /**
+   * Ends what the platform may still do to the host on our behalf: entering is aborted, moves of these instances are
+   * aborted where that is possible, everything else is seen to its end. Moves that others started are left alone.
+   */
+  settleHost(request: HostRef & { instances: InstanceRef[] }): Promise<void>;
   verifyHost(
     request: HostRef & { moved: MovedInstance[]; started: InstanceRef[] },
   ): Promise<{ warnings: string[] }>;

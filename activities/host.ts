@@ -100,8 +100,7 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
           const task = await driver.findTask(kind, ref.host, io);
           if (task) await settle(task, io, kind === 'enter');
         }
-        const { instances } = await driver.inspect(ref.host, io);
-        for (const { id } of instances) {
+        for (const { id } of ref.instances) {
           for (const kind of ['move', 'stop'] as const) {
             const task = await driver.findTask(kind, id, io);
             if (task) await settle(task, io, kind === 'move' && driver.capabilities.abortMove);

@@ -59,6 +59,7 @@ export async function createWorkers(
         ...(await workflowCode()),
         taskQueue: MAINTENANCE_QUEUE,
         activities: { ...createMaintenanceActivities(client, sites) },
+        maxConcurrentActivityTaskExecutions: config.worker.maxConcurrentActivities,
         stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
       }),
     );

@@ -5,9 +5,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { startDevServer } from '../src/devstack/dev-server.ts';
 import { Processes } from '../src/devstack/processes.ts';
 import { findChromium, installChromium } from './support/chromium.ts';
@@ -34,7 +35,8 @@ async function main(parts: string[]): Promise<number> {
   try {
     const { address, env } = await startDevServer({ processes, directory, say: console.log });
     console.log(`${files.length} test files; Temporal at ${address}; logs in ${directory}`);
-    exitCode = await runFiles(files, env);
+    const bundle = await bundleWorkflows(directory);
+    exitCode = await runFiles(files, { ...env, HAULOUT_WORKFLOW_BUNDLE: bundle });
   } finally {
     await processes.stop();
     if (exitCode === 0) await rm(directory, { recursive: true });
@@ -64,6 +66,15 @@ async function provideChromium(): Promise<void> {
     if (process.env.CI) throw error;
     console.log(`${String(error)} The browser tests are skipped.`);
   }
+}
+
+/** Bundled once, and not by every worker of every test. */
+async function bundleWorkflows(directory: string): Promise<string> {
+  const workflowsPath = path.join(root, 'workflows/index.ts');
+  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
+  const file = path.join(directory, 'workflow-bundle.js');
+  await writeFile(file, code);
+  return file;
 }
 
 async function runFiles(files: string[], env: NodeJS.ProcessEnv): Promise<number> {

@@ -1,4 +1,4 @@
-import { CancellationScope, setHandler, sleep } from '@temporalio/workflow';
+import { CancellationScope, CancelledFailure, setHandler, sleep } from '@temporalio/workflow';
 import type { DrainPlan } from '../activities/contract.ts';
 import type { HostFailureDetails, HostMaintenanceInput, HostOutcome } from '../src/core/host-run.ts';
 import { approveMessage } from '../src/core/session-spec.ts';
@@ -44,7 +44,8 @@ export async function hostMaintenance(input: HostMaintenanceInput): Promise<Host
     if (wasCancelled(error)) {
       await rollBack(run);
       run.report({ now: true });
-      throw error;
+      // Not what was caught: an activity whose worker died while it was being cancelled ends as a timeout.
+      throw new CancelledFailure(`${input.host} was put back`);
     }
     return await holdHost(run, error);
   }

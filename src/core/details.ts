@@ -3,13 +3,15 @@ import type { Step } from './host-run.ts';
 import { STEPS } from './host-run.ts';
 import type { Progress } from './progress.ts';
 
-/** The pane clips tall content after about seven lines. */
 const NAMES_SHOWN = 5;
 const BLOCKERS_SHOWN = 3;
 const CHARS_SHOWN = 160;
 
-/** A new line within a paragraph: more of them fit into the pane than paragraphs. */
-const LINE_BREAK = '  \n';
+/**
+ * The pane clips what is tall, so lines are kept close together: Markdown breaks a line at two blanks. It also clips the
+ * last of them, so that is an empty one.
+ */
+const render = (lines: readonly string[]): string => [...lines, '\u00a0'].join('  \n');
 
 export interface HostView {
   host: string;
@@ -36,7 +38,7 @@ export function renderHost(view: HostView): string {
       : `${view.gone} of ${total} instances have left${listed(' · still here: ', view.left)}`,
   );
   lines.push(`Session: ${escape(view.session)}`);
-  return lines.join(LINE_BREAK);
+  return render(lines);
 }
 
 export function renderSession(progress: Progress): string {
@@ -50,7 +52,7 @@ export function renderSession(progress: Progress): string {
   );
   if (out.length > 0) lines.push(`Out: ${cut(out)}`);
   if (next.length > 0) lines.push(`Next: ${cut(next)}`);
-  return lines.join(LINE_BREAK);
+  return render(lines);
 }
 
 const counts = ({ hosts, instances }: Progress): string =>

@@ -11,11 +11,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { stringify } from 'yaml';
+import type { Report } from '../../src/core/progress.ts';
 import type { SessionInput } from '../../src/core/session-spec.ts';
 import { startDevServer, type OwnServer } from '../../src/devstack/dev-server.ts';
 import { nodeCommand, packageRoot } from '../../src/devstack/node-command.ts';
 import { Processes, type ManagedProcess } from '../../src/devstack/processes.ts';
-import { MAINTENANCE_QUEUE, WORKFLOWS } from '../../src/names.ts';
+import { MAINTENANCE_QUEUE, QUERIES, WORKFLOWS } from '../../src/names.ts';
 import type { FleetInput } from '../../src/simulator/fleet.ts';
 import type { JournalEntry } from '../../src/simulator/journal.ts';
 import { startSimulator, type Simulator } from '../../src/simulator/server.ts';
@@ -60,7 +61,12 @@ export async function startRig(fleets: Fleets): Promise<Rig> {
 export async function startRigWithServer(fleets: Fleets): Promise<Rig & { server: OwnServer }> {
   const { TEMPORAL_ADDRESS: _, ...env } = process.env;
   const workshop = await openWorkshop();
-  const { own, address, settings, env: serverEnv } = await startDevServer({ ...workshop, say: () => undefined, env });
+  const {
+    own,
+    address,
+    settings,
+    env: serverEnv,
+  } = await startDevServer({ ...workshop, say: () => undefined, env });
   assert.ok(own, 'the server is one of ours');
   const connection = await Connection.connect({ address });
   const client = new Client({ connection, namespace: settings.namespace });
@@ -80,7 +86,11 @@ async function openWorkshop(): Promise<Workshop> {
   return { directory, processes };
 }
 
-async function buildRig({ client, env }: Server, fleets: Fleets, { directory, processes }: Workshop): Promise<Rig> {
+async function buildRig(
+  { client, env }: Server,
+  fleets: Fleets,
+  { directory, processes }: Workshop,
+): Promise<Rig> {
   const simulators = new Map<string, Simulator>();
   for (const [site, fleet] of Object.entries(fleets)) simulators.set(site, await startSimulator({ fleet }));
   const workerEnv = {
@@ -151,6 +161,17 @@ async function writeBundle(directory: string): Promise<string> {
 export const workAt = (site: string) =>
   ({ plugin: 'webhook', type: 'host', metadata: { endpoint: site } }) as const;
 
+/** The final report of a session; a session that stays open fails by its deadline, with what it says of itself. */
+export async function reportFrom(session: WorkflowHandle, timeoutMs = 90_000): Promise<Report> {
+  const ended = session.result() as Promise<Report>;
+  const inTime = await Promise.race([ended, sleep(timeoutMs, undefined, { ref: false })]);
+  if (inTime) return inTime;
+  ended.catch(() => undefined);
+  assert.fail(
+    `the session has not ended: ${JSON.stringify(await session.query(QUERIES.progress), undefined, 1)}`,
+  );
+}
+
 /** Waits until the journal has an entry as wished. */
 export async function untilJournal(
   { journal }: Simulator,
@@ -158,7 +179,7 @@ export async function untilJournal(
   { what, timeoutMs = 60_000 }: { what: string; timeoutMs?: number },
 ): Promise<JournalEntry> {
   const deadline = Date.now() + timeoutMs;
-  for (let read = 0; ; ) {
+  for (let read = 0; ;) {
     for (; read < journal.entries.length; read += 1) {
       const entry = journal.entries[read];
       if (entry && wish(entry)) return entry;

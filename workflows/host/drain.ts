@@ -142,7 +142,13 @@ async function leave(run: HostRun, decision: InstanceDecision, { failed, failure
   } catch (error) {
     if (wasCancelled(error)) throw error;
     const { code, message } = viewFailure(error);
-    if (code === 'DeadlineExceeded') throw new MaintenanceError(code, `${name}: ${message}`);
+    if (code === 'DeadlineExceeded') {
+      const left = [...run.left.values()].map((one) => one.name);
+      throw new MaintenanceError(
+        code,
+        `the drain took longer than its timeout; still to go: ${left.join(', ')}`,
+      );
+    }
     const before = failed.get(id);
     if (action === 'live' || action === 'cold') {
       failed.set(id, {

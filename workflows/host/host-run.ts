@@ -131,6 +131,11 @@ export class HostRun {
     this.show();
   }
 
+  /** Instances that something we started may still be moving or stopping. */
+  mayStillBeLeaving(): InstanceRef[] {
+    return this.left.size > 0 ? [...this.left.values()] : (this.input.checkpoint?.left ?? []);
+  }
+
   checkpoint(rolledBack: boolean): Checkpoint {
     return {
       step: this.step,

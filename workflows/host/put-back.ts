@@ -30,7 +30,8 @@ export async function verifyHost(run: HostRun): Promise<void> {
  */
 export async function rollBackHost(run: HostRun): Promise<void> {
   run.extendForPutBack();
-  await run.call('settleHost', run.ref, `end what still runs on ${run.input.host}`);
+  const instances = run.mayStillBeLeaving();
+  await run.call('settleHost', { ...run.ref, instances }, `end what still runs on ${run.input.host}`);
   await run.call('exitMaintenance', run.ref, `roll back: exit maintenance: ${run.input.host}`);
   await giveBack(run);
 }

@@ -45,7 +45,7 @@ export class DomainSlots {
     return this.#outWith(host).length < this.#max;
   }
 
-  /** `compute-3 to come back: at most 1 host of zone az1 may be out`. */
+  /** `compute-3 to come back: at most 1 of the hosts of zone az1 may be out`. */
   whyNot(host: HostIndex): string {
     const domain = this.#domains?.[host] ?? '';
     const named =

@@ -18,7 +18,8 @@ export function helpedByReturns(
   const reached = new Set(inFlight.filter((host) => comesBack(snapshot.host(host))).map(poolOf));
   const helped = new Set<HostIndex>();
   if (reached.size === 0) return helped;
-  for (let before = -1; helped.size > before;) {
+  let before: number;
+  do {
     before = helped.size;
     for (const host of waiting) {
       if (helped.has(host) || !moves(host).pins.every((pools) => pools.some((pool) => reached.has(pool))))
@@ -26,7 +27,7 @@ export function helpedByReturns(
       helped.add(host);
       reached.add(poolOf(host));
     }
-  }
+  } while (helped.size > before);
   return helped;
 }
 
