@@ -174,7 +174,7 @@ export function ownMark(host: Host, ref: HostRef): Mark | undefined {
 }
 
 /** `web-1, web-2 and 3 more`. */
-export function names(instances: readonly InstanceRef[]): string {
+function names(instances: readonly InstanceRef[]): string {
   const shown = instances.slice(0, NAMES_SHOWN).map(({ name }) => name);
   const more = instances.length - shown.length;
   return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ');

@@ -1,21 +1,16 @@
 /** What every measurement stands on: one Temporal server for all, and namespaces and processes for each. */
-import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { stringify } from 'yaml';
 import { connectTemporal, type TemporalConnection } from '../src/client.ts';
 import { startDevServer, type DevServer } from '../src/devstack/dev-server.ts';
 import { nodeCommand } from '../src/devstack/node-command.ts';
 import { Processes, type ManagedProcess } from '../src/devstack/processes.ts';
 import { SimulatorControl } from '../src/devstack/simulator-control.ts';
-import { ensureSearchAttributes } from '../src/search-attributes.ts';
 import type { FleetInput } from '../src/simulator/fleet.ts';
-
-const NAMESPACE_WITHIN_MS = 60_000;
-const RETENTION_SECONDS = 86_400;
+import { createNamespace } from '../test/support/namespace.ts';
 
 /** A namespace that nothing else uses, and the environment of processes that are to work in it. */
 export interface Namespace {
@@ -34,16 +29,18 @@ export class Bed {
   readonly server: DevServer;
   readonly #processes: Processes;
   readonly #profiles: string | undefined;
-  readonly #connections: TemporalConnection[] = [];
+  readonly #temporal: TemporalConnection;
 
   private constructor(
     directory: string,
     server: DevServer,
+    temporal: TemporalConnection,
     processes: Processes,
     profiles: string | undefined,
   ) {
     this.directory = directory;
     this.server = server;
+    this.#temporal = temporal;
     this.#processes = processes;
     this.#profiles = profiles;
   }
@@ -56,7 +53,7 @@ export class Bed {
     });
     try {
       const server = await startDevServer({ processes, directory, say });
-      return new Bed(directory, server, processes, profiles);
+      return new Bed(directory, server, await connectTemporal(server.settings), processes, profiles);
     } catch (error) {
       await processes.stop();
       throw error;
@@ -64,15 +61,12 @@ export class Bed {
   }
 
   async openNamespace(): Promise<Namespace> {
-    const namespace = `bench-${randomUUID().slice(0, 8)}`;
-    const temporal = await connectTemporal({ ...this.server.settings, namespace });
-    this.#connections.push(temporal);
-    await temporal.connection.workflowService.registerNamespace({
-      namespace,
-      workflowExecutionRetentionPeriod: { seconds: RETENTION_SECONDS as never },
-    });
-    await untilKnown(temporal);
-    return { client: temporal.client, env: { ...this.server.env, TEMPORAL_NAMESPACE: namespace } };
+    const { connection } = this.#temporal;
+    const namespace = await createNamespace(connection);
+    return {
+      client: new Client({ connection, namespace }),
+      env: { ...this.server.env, TEMPORAL_NAMESPACE: namespace },
+    };
   }
 
   async startSimulator(
@@ -107,23 +101,8 @@ export class Bed {
   }
 
   async stop(): Promise<void> {
-    for (const { connection } of this.#connections) await connection.close();
+    await this.#temporal.connection.close();
     await this.#processes.stop();
     await rm(this.directory, { recursive: true });
-  }
-}
-
-/** A new namespace is known to every part of the server only after a moment. */
-async function untilKnown({ connection, namespace }: TemporalConnection): Promise<void> {
-  const deadline = Date.now() + NAMESPACE_WITHIN_MS;
-  for (;;) {
-    try {
-      await ensureSearchAttributes(connection, namespace);
-      await connection.workflowService.listOpenWorkflowExecutions({ namespace });
-      return;
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-      await sleep(200);
-    }
   }
 }

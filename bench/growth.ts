@@ -30,8 +30,8 @@ export async function measureGrowth(
     rounded(run.seconds),
     rounded((1000 * run.seconds) / hosts),
     rounded(ratio, 2),
-    run.worker ? rounded((1000 * run.worker.cpuSeconds) / hosts, 0) : '',
-    run.worker ? String(run.worker.peakRssMb) : '',
+    run.cpuSeconds.worker ? rounded((1000 * run.cpuSeconds.worker) / hosts, 0) : '',
+    String(run.workerPeakRssMb ?? ''),
     String(Math.max(run.session.longest, run.hosts.longest)),
     String(run.session.runs),
   ]);

@@ -3,7 +3,10 @@ import type { Bed } from './bed.ts';
 import type { Contender } from './contenders.ts';
 import { countActivities, historySize, type HistorySize } from './histories.ts';
 import { activitiesPerHost, type SessionShape } from './shape.ts';
-import { usageOf, type Usage } from './usage.ts';
+import { cpuSecondsOf, peakRssMbOf } from './usage.ts';
+
+/** By process, from the start of the session to its end; the server only if it is one of ours. */
+type CpuSeconds = Partial<Record<'worker' | 'simulator' | 'server', number>>;
 
 export interface RunFigures {
   seconds: number;
@@ -11,10 +14,8 @@ export interface RunFigures {
   activitiesPerSecond: number;
   /** Activities of the session itself. */
   sessionActivities: number;
-  /** From the first poll to the end of the session; absent where the system does not tell. */
-  worker?: Usage;
-  /** Absent also where there is none. */
-  simulator?: Usage;
+  cpuSeconds: CpuSeconds;
+  workerPeakRssMb?: number;
   session: HistorySize;
   hosts: HistorySize;
 }
@@ -23,8 +24,8 @@ export interface RunFigures {
 export async function measureRun(bed: Bed, contender: Contender, shape: SessionShape): Promise<RunFigures> {
   const { client, env } = await bed.openNamespace();
   const { worker, simulator } = await contender.start(bed, env, shape);
-  const before = await usageOf(worker.pid);
-  const simulatorBefore = simulator && (await usageOf(simulator.pid));
+  const pids = { worker: worker.pid, simulator: simulator?.pid, server: bed.server.own?.pid };
+  const cpuBefore = await cpuOf(pids);
   const startedAt = performance.now();
   const result: unknown = await client.workflow.execute(contender.sessionType, {
     taskQueue: contender.taskQueue,
@@ -32,31 +33,32 @@ export async function measureRun(bed: Bed, contender: Contender, shape: SessionS
     args: [contender.input(shape)],
   });
   const seconds = (performance.now() - startedAt) / 1000;
-  const after = await usageOf(worker.pid);
-  const simulatorAfter = simulator && (await usageOf(simulator.pid));
+  const cpuAfter = await cpuOf(pids);
+  const workerPeakRssMb = await peakRssMbOf(worker.pid);
   await worker.stop();
   await simulator?.stop();
   contender.check(result, shape);
   const sessionActivities = await countActivities(client, contender.sessionType, 1);
-  const activities = shape.hosts * activitiesPerHost(shape) + sessionActivities;
   return {
     seconds,
     hostsPerSecond: shape.hosts / seconds,
-    activitiesPerSecond: activities / seconds,
+    activitiesPerSecond: (shape.hosts * activitiesPerHost(shape) + sessionActivities) / seconds,
     sessionActivities,
-    ...since('worker', before, after),
-    ...since('simulator', simulatorBefore, simulatorAfter),
+    cpuSeconds: difference(cpuAfter, cpuBefore),
+    ...(workerPeakRssMb === undefined ? {} : { workerPeakRssMb }),
     session: await historySize(client, contender.sessionType, 1),
     hosts: await historySize(client, contender.hostType, shape.hosts),
   };
 }
 
-function since<Name extends string>(
-  name: Name,
-  before: Usage | undefined,
-  after: Usage | undefined,
-): { [key in Name]?: Usage } {
-  if (!before || !after) return {};
-  const usage = { cpuSeconds: after.cpuSeconds - before.cpuSeconds, peakRssMb: after.peakRssMb };
-  return { [name]: usage } as { [key in Name]?: Usage };
+async function cpuOf(pids: Record<keyof CpuSeconds, number | undefined>): Promise<CpuSeconds> {
+  const measured = await Promise.all(
+    Object.entries(pids).map(async ([name, pid]) => [name, pid && (await cpuSecondsOf(pid))] as const),
+  );
+  return Object.fromEntries(measured.filter(([, seconds]) => seconds !== undefined));
 }
+
+const difference = (after: CpuSeconds, before: CpuSeconds): CpuSeconds =>
+  Object.fromEntries(
+    Object.entries(after).map(([name, seconds]) => [name, seconds - (before[name as keyof CpuSeconds] ?? 0)]),
+  );

@@ -49,6 +49,8 @@ function describe(shape: SessionShape, { haulout, bare }: Round, ratios: readonl
     return [name, show(ours), show(theirs), share];
   };
   const perHost = (total: number): number => total / shape.hosts;
+  const cpuMsPerHost = (cpuSeconds: number | undefined): number | undefined =>
+    cpuSeconds && perHost(1000 * cpuSeconds);
   const rows = [
     row('seconds', 1, ({ seconds }) => seconds),
     row('hosts / s', 2, ({ hostsPerSecond }) => hostsPerSecond),
@@ -58,13 +60,10 @@ function describe(shape: SessionShape, { haulout, bare }: Round, ratios: readonl
     row('events per host: share of the session', 1, ({ session }) => perHost(session.events)),
     row('history bytes per host: its own', 0, ({ hosts }) => perHost(hosts.bytes)),
     row('history bytes per host: share of the session', 0, ({ session }) => perHost(session.bytes)),
-    row('worker: CPU ms per host', 0, ({ worker }) => worker && perHost(worker.cpuSeconds * 1000)),
-    row('worker: peak RSS MiB', 0, ({ worker }) => worker?.peakRssMb),
-    row(
-      'simulator: CPU ms per host',
-      0,
-      ({ simulator }) => simulator && perHost(simulator.cpuSeconds * 1000),
-    ),
+    row('worker: CPU ms per host', 0, ({ cpuSeconds }) => cpuMsPerHost(cpuSeconds.worker)),
+    row('server: CPU ms per host', 0, ({ cpuSeconds }) => cpuMsPerHost(cpuSeconds.server)),
+    row('simulator: CPU ms per host', 0, ({ cpuSeconds }) => cpuMsPerHost(cpuSeconds.simulator)),
+    row('worker: peak RSS MiB', 0, ({ workerPeakRssMb }) => workerPeakRssMb),
   ];
   const heads = ['', 'haulout', 'bare', 'ratio'];
   const { hosts, instancesPerHost, window, movesAtOnce } = shape;

@@ -7,9 +7,10 @@ import type { SessionShape } from '../shape.ts';
 import type { NoOp } from './names.ts';
 import { BARE_SITE_QUEUE } from './names.ts';
 
-const TIMEOUT = { startToCloseTimeout: '5m' } as const;
-const { noOp: own } = proxyActivities<NoOp>(TIMEOUT);
-const { noOp: onSite } = proxyActivities<NoOp>({ ...TIMEOUT, taskQueue: BARE_SITE_QUEUE });
+/** The heartbeat timeout is that of a session: it finds tasks that a busy server loses on the way to the worker. */
+const LIMITS = { startToCloseTimeout: '5m', heartbeatTimeout: '4s' } as const;
+const { noOp: own } = proxyActivities<NoOp>(LIMITS);
+const { noOp: onSite } = proxyActivities<NoOp>({ ...LIMITS, taskQueue: BARE_SITE_QUEUE });
 
 /** As a session: looked up, resolved and planned, then hosts are chosen whenever there is room in the window. */
 export async function bareSession({ hosts, window, ...shape }: SessionShape): Promise<void> {

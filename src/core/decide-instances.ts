@@ -8,8 +8,7 @@ import type { InstanceMode } from './session-spec.ts';
 const LIVE_TRIES_BEFORE_COLD = 2;
 
 export type Verdict =
-  | { action: 'live' | 'cold' | 'stop' | 'stay' }
-  | { action: 'blocked'; code: ErrorCode; reason: string };
+  { action: 'live' | 'cold' | 'stop' | 'stay' } | { action: 'blocked'; code: ErrorCode; reason: string };
 
 /**
  * What to do with one instance.
@@ -27,7 +26,9 @@ export function decideInstance(
       // It does not run, so it does not hold the host; repairing it is its owner's business.
       return { action: 'stay' };
     case 'stopped':
-      return wishes.stopped === 'stay' ? { action: 'stay' } : allowed(ability, 'cold', 'instances.stopped "move"');
+      return wishes.stopped === 'stay'
+        ? { action: 'stay' }
+        : allowed(ability, 'cold', 'instances.stopped "move"');
     case 'running':
     case 'paused':
     case 'moving':

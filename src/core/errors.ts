@@ -167,7 +167,8 @@ export const ERRORS = {
   },
   Unexpected: {
     retryable: false,
-    meaning: 'Something happened that the engine does not know: a defect, or an action that failed in its own way.',
+    meaning:
+      'Something happened that the engine does not know: a defect, or an action that failed in its own way.',
     remedy: 'Read the message and the log of the worker; continue tries again.',
   },
   Unsupported: {

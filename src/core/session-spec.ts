@@ -224,7 +224,6 @@ export type SessionInput = z.input<typeof sessionSpec>;
 export type SessionSpec = z.output<typeof sessionSpec>;
 export type Budget = z.output<typeof budget>;
 export type InstanceWishes = z.output<typeof instances>;
-export type Timeouts = z.output<typeof timeouts>;
 export type ActionSpec = z.output<typeof action>;
 
 /** Input of the signal `cancel` and the update `cancelSession`. */

@@ -27,6 +27,8 @@ export interface OwnServer {
   webUi: string;
   /** The Temporal CLI it runs on. */
   program: string;
+  /** Id of the process that runs now. */
+  readonly pid: number;
   /** Ends the server at once, as a crash would. */
   kill(): Promise<void>;
   /** Starts it again on the same ports and database. */
@@ -91,6 +93,9 @@ async function spawnServer(program: string, options: DevServerOptions): Promise<
     own: {
       program,
       webUi: `http://127.0.0.1:${uiPort}`,
+      get pid() {
+        return server.pid;
+      },
       kill: () => server.kill(),
       restart: async () => {
         server = await start();

@@ -71,11 +71,14 @@ const posted =
 
 const STOP = { mode: 'stop' } as const;
 
+/** Work is not asked for, and not forbidden: one that runs is let come to its end. */
+const CANCELLED = { expectations: { worked: [] } };
+
 /** Every boundary from a session's first look to its last: orders not answered, tasks under way, tasks that ended unseen. */
 export const BOUNDARIES: Boundary[] = [
   boundary('hosts-looked-up', { unanswered: { operation: 'inventory' }, reached: type('fault.injected') }),
-  boundary('host-chosen', {
-    unanswered: { operation: 'inventory', after: 6 },
+  boundary('session-planned', {
+    unanswered: { operation: 'inventory', after: 3 },
     reached: type('fault.injected'),
   }),
   boundary('host-prechecked', {
@@ -123,11 +126,40 @@ export const BOUNDARIES: Boundary[] = [
     reached: (entry) => entry.type === 'instance.migration.started' && entry.to === HOST,
     expectations: { maxMovesPerInstance: 2, returned: true },
   }),
-  boundary('roll-back-ordered', {
+  boundary('abort-of-move-ordered', {
+    ...CANCELLED,
+    durations: { moveMs: LONG_MS },
+    cancelAt: type('instance.migration.started'),
+    unanswered: { operation: 'abort' },
+    reached: type('instance.migration.ended'),
+  }),
+  boundary('abort-of-enter-ordered', {
+    ...CANCELLED,
     durations: { enterMs: LONG_MS },
     cancelAt: type('host.entering'),
     unanswered: { operation: 'abort' },
     reached: type('host.enter-failed'),
-    expectations: { worked: [] },
+  }),
+  boundary('exit-ordered-in-roll-back', {
+    ...CANCELLED,
+    durations: { workMs: 1_000 },
+    cancelAt: type('work.started'),
+    unanswered: { operation: 'exit' },
+    reached: type('host.exiting'),
+  }),
+  boundary('uncordon-ordered-in-roll-back', {
+    ...CANCELLED,
+    durations: { enterMs: LONG_MS },
+    cancelAt: type('host.entering'),
+    unanswered: { operation: 'uncordon' },
+    reached: type('host.uncordoned'),
+  }),
+  boundary('start-ordered-in-roll-back', {
+    ...CANCELLED,
+    instances: STOP,
+    durations: { enterMs: LONG_MS },
+    cancelAt: type('host.entering'),
+    unanswered: { operation: 'start' },
+    reached: type('instance.started'),
   }),
 ];

@@ -4,6 +4,11 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { checkJournal } from '../../src/simulator/checker.ts';
 import { reportFrom, startRig, untilJournal, type Rig } from '../support/rig.ts';
 import { BOUNDARIES, type Boundary } from './boundaries.ts';
+import { hardSession, randomMoments, untilChanged } from './hard-session.ts';
+
+/** The soak tier asks for more, and for others. */
+const KILLS = Number(process.env.CRASH_KILLS ?? 8);
+const SEED = Number(process.env.CRASH_SEED ?? 1);
 
 describe('a worker that is killed at the boundary of an activity is replaced, and nothing is done twice', () => {
   let rig: Rig;
@@ -23,22 +28,24 @@ describe('a worker that is killed at the boundary of an activity is replaced, an
   });
   after(() => rig.stop());
 
-  async function bringTo(boundary: Boundary): Promise<WorkflowHandle> {
-    const { name, session: input, unanswered, reached, cancelAt } = boundary;
+  async function bringTo({
+    name,
+    session: input,
+    unanswered,
+    reached,
+    cancelAt,
+  }: Boundary): Promise<WorkflowHandle> {
     const simulator = rig.simulator(name);
     if (unanswered) {
-      const { operation, after = 0, host } = unanswered;
-      simulator.faults.add({
-        match: { operation, after, probability: 1, times: 1, ...(host === undefined ? {} : { host }) },
-        effect: { kind: 'hang' },
-      });
+      const match = { after: 0, probability: 1, times: 1, ...unanswered };
+      simulator.faults.add({ match, effect: { kind: 'hang' } });
     }
     const session = await rig.startSession(name, input);
     if (cancelAt) {
-      await untilJournal(simulator, cancelAt, { what: `when to cancel ${name}` });
+      await untilJournal(simulator, cancelAt, `when to cancel ${name}`);
       await session.signal('cancel', {});
     }
-    await untilJournal(simulator, reached, { what: name });
+    await untilJournal(simulator, reached, name);
     return session;
   }
 
@@ -51,4 +58,22 @@ describe('a worker that is killed at the boundary of an activity is replaced, an
       assert.deepEqual(checkJournal(rig.simulator(name).journal.entries, expectations), []);
     });
   }
+});
+
+test(`a worker that is killed ${KILLS} times at random (seed ${SEED}) brings its session to the end`, async (t) => {
+  const site = 'random';
+  const hard = hardSession(site, Math.max(8, KILLS / 2));
+  const rig = await startRig({ [site]: hard.fleet });
+  t.after(() => rig.stop());
+  const simulator = rig.simulator(site);
+  let worker = await rig.startWorker();
+  const session = await rig.startSession(site, hard.session);
+  for (const moment of randomMoments(hard, KILLS, SEED)) {
+    await untilChanged(simulator, moment);
+    await worker.kill();
+    worker = await rig.startWorker();
+  }
+  const report = await reportFrom(session);
+  assert.equal(report.state, 'MAINTENANCE_DONE');
+  assert.deepEqual(checkJournal(simulator.journal.entries, hard.expectations), []);
 });

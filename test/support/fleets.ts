@@ -5,7 +5,7 @@ const CAPACITY = { vcpus: 48, memoryMb: 98_304, diskGb: 1_200 };
 const SMALL = { vcpus: 2, memoryMb: 4_096, diskGb: 20 };
 
 /** Everything takes a few milliseconds. */
-export const QUICK: Pick<FleetInput, 'migration' | 'durations'> = {
+const QUICK: Pick<FleetInput, 'migration' | 'durations'> = {
   migration: { baseMs: 20, mbPerSecond: 0 },
   durations: { stopMs: 10, startMs: 10, enterMs: 10, exitMs: 10, workMs: 20 },
 };

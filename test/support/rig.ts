@@ -49,12 +49,7 @@ export async function startRig(fleets: Fleets): Promise<Rig> {
   const connection = await Connection.connect({ address });
   const namespace = await createNamespace(connection);
   const env = { ...process.env, TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace };
-  const { directory, processes } = await openWorkshop();
-  const rig = await buildRig({ client: new Client({ connection, namespace }), env }, fleets, {
-    directory,
-    processes,
-  });
-  return rig;
+  return buildRig({ client: new Client({ connection, namespace }), env }, fleets, await openWorkshop());
 }
 
 /** A rig with a server of its own, which can be killed too. */
@@ -96,7 +91,7 @@ async function buildRig(
   const workerEnv = {
     ...env,
     HAULOUT_CONFIG: await writeConfig(directory, simulators),
-    HAULOUT_WORKFLOW_BUNDLE: await writeBundle(directory),
+    HAULOUT_WORKFLOW_BUNDLE: process.env.HAULOUT_WORKFLOW_BUNDLE ?? (await writeBundle(directory)),
   };
   let workers = 0;
   return {
@@ -146,7 +141,7 @@ async function writeConfig(directory: string, simulators: ReadonlyMap<string, Si
   return file;
 }
 
-/** Bundled once for all workers of the rig: each then starts in half the time. */
+/** Bundled once for all workers of the rig, where `npm test` has not done so for all tests. */
 async function writeBundle(directory: string): Promise<string> {
   const file = path.join(directory, 'workflow-bundle.js');
   const { code } = await bundleWorkflowCode({
@@ -172,19 +167,20 @@ export async function reportFrom(session: WorkflowHandle, timeoutMs = 90_000): P
   );
 }
 
-/** Waits until the journal has an entry as wished. */
+/** Waits until the journal has an entry as wished; `what` says which in the message when it never has. */
 export async function untilJournal(
   { journal }: Simulator,
   wish: (entry: JournalEntry) => boolean,
-  { what, timeoutMs = 60_000 }: { what: string; timeoutMs?: number },
+  what: string,
+  timeoutMs = 60_000,
 ): Promise<JournalEntry> {
   const deadline = Date.now() + timeoutMs;
-  for (let read = 0; ;) {
+  for (let read = 0; Date.now() < deadline; await sleep(10)) {
     for (; read < journal.entries.length; read += 1) {
       const entry = journal.entries[read];
       if (entry && wish(entry)) return entry;
     }
-    assert.ok(Date.now() < deadline, `the journal never showed ${what}`);
-    await sleep(10);
   }
+  const last = journal.entries.slice(-8).map((entry) => JSON.stringify(entry));
+  assert.fail(`the journal never showed ${what}; it ends with\n${last.join('\n')}`);
 }

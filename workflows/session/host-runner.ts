@@ -6,8 +6,18 @@ import { viewFailure } from '../failures.ts';
 import { failureDetails, runHost } from './run-host.ts';
 import type { SessionRecord } from './session-record.ts';
 
-/** Small sessions are watched live; in large ones the reports of hosts would fill the history. */
-const reportEveryMs = (hosts: number): number => (hosts <= 100 ? 2_000 : hosts <= 1_000 ? 60_000 : 0);
+/** So often a host that takes as long as expected tells the session where it is. */
+const REPORTS_PER_HOST = 10;
+
+/**
+ * Each report is an event, and a line in the timeline that people look at: small sessions are watched live, in large ones
+ * the reports would fill the history.
+ */
+function reportEveryMs(hosts: number, estimateMs: number): number {
+  if (hosts > 1_000) return 0;
+  const wanted = Math.min(5 * 60_000, Math.round(estimateMs / REPORTS_PER_HOST));
+  return Math.max(hosts <= 100 ? 2_000 : 60_000, wanted);
+}
 
 /** Runs the workflows of a session's hosts, and writes into its record what comes of them. */
 export class HostRunner {
@@ -133,7 +143,7 @@ export class HostRunner {
       ...(checkpoint === undefined ? {} : { checkpoint }),
       purpose,
       adopts: record.adopts,
-      reportEveryMs: reportEveryMs(table.hosts.length),
+      reportEveryMs: reportEveryMs(table.hosts.length, chosen.estimateMs),
       reportDrained: budget.maxConcurrentMoves !== undefined || Object.keys(chosen.groupShares).length > 0,
     };
   }

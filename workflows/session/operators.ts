@@ -80,11 +80,15 @@ export class Operators {
     setHandler(approveSignal, (raw) => this.approve(raw), {
       description: 'Answer an approval action: {"host": "…", "approved": true, "by": "…", "reason": "…"}',
     });
-    setHandler(hostReportSignal, (report) => {
-      record.table.report(report);
-      if (report.drained === true) record.touch();
-      else record.show();
-    });
+    setHandler(
+      hostReportSignal,
+      (report) => {
+        record.table.report(report);
+        if (report.drained === true) record.touch();
+        else record.show();
+      },
+      { description: 'From the workflows of the hosts; not for operators' },
+    );
 
     setHandler(cancelUpdate, (raw) => this.comply(cancel, raw), {
       validator: (raw) => this.refuse(cancel, raw),

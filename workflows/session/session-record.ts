@@ -232,7 +232,9 @@ export class SessionRecord {
       return `${this.problem.code}: ${this.problem.message}; signal continue to try again`;
     }
     if (this.state === 'MAINTENANCE_FAILED') {
-      return `${this.table.held.size} held: signal continue to retry, skip or roll back`;
+      return this.table.held.size > 0
+        ? `${this.table.held.size} held: signal continue to retry, skip or roll back`
+        : `${this.failedAndRolledBack} failed and were rolled back: signal continue to go on with the rest`;
     }
     if (this.windowClosed) {
       return `WindowClosed: the rest does not fit before ${this.maintenanceUntil ?? ''}; continue with a new maintenanceUntil, or cancel`;
@@ -288,6 +290,7 @@ export class SessionRecord {
 
   /** Those taken up again, then the others in the order of the plan. */
   private next(): string[] {
+    if (this.cancel || this.phase === 'ended') return [];
     const { retry } = this.table;
     const planned = this.plan?.hosts.map(({ host }) => host) ?? [];
     const pending = planned.filter((host) => this.table.status(host) === 'pending' && !retry.has(host));

@@ -13,6 +13,8 @@ export type { ChosenHost, NextHosts, NextHostsRequest } from './choice.ts';
 
 const NONE: ReadonlySet<string> = new Set();
 
+/** So many hosts of a pool are tried in vain before hosts of another are; and all only where nothing is in flight. */
+const TRIES_PER_POOL = 16;
 /** So many hosts that cannot be emptied without second moves are compared. */
 const COMPARED = 32;
 
@@ -38,12 +40,7 @@ export function nextHosts(request: NextHostsRequest): NextHosts {
 /** It was taken out before and stands half-done, so it does not wait for safe targets. */
 function hostToResume(round: Round, first: ReadonlySet<string>): Choice | undefined {
   if (first.size === 0) return undefined;
-  for (const host of round.inOrder()) {
-    if (!first.has(round.nameOf(host))) continue;
-    const placement = round.place(host, 'any');
-    if (placement !== undefined) return { host: round.nameOf(host), placement, blockers: [] };
-  }
-  return undefined;
+  return firstPlaced(round, 'any', TRIES_PER_POOL, (host) => first.has(round.nameOf(host)));
 }
 
 /** Nothing has to move off it: it is soon back, with room for others. */
@@ -54,10 +51,23 @@ function emptyHost(round: Round): Choice | undefined {
   return host === undefined ? undefined : { host: round.nameOf(host), placement: [], blockers: [] };
 }
 
-/** All its instances go where they can stay. */
+/** All its instances go where they can stay; where they return, that is anywhere. */
 function hostThatFits(round: Round): Choice | undefined {
+  const onto = round.returns ? 'any' : 'safe';
+  return (
+    firstPlaced(round, onto, TRIES_PER_POOL) ??
+    (round.isIdle() ? firstPlaced(round, onto, Infinity) : undefined)
+  );
+}
+
+function firstPlaced(
+  round: Round,
+  onto: 'safe' | 'any',
+  triesPerPool: number,
+  eligible: (host: HostIndex) => boolean = () => true,
+): Choice | undefined {
   for (const host of round.inOrder()) {
-    const placement = round.place(host, round.returns ? 'any' : 'safe');
+    const placement = eligible(host) ? round.place(host, onto, triesPerPool) : undefined;
     if (placement !== undefined) return { host: round.nameOf(host), placement, blockers: [] };
   }
   return undefined;
@@ -70,8 +80,9 @@ function hostThatFits(round: Round): Choice | undefined {
 function hostWithSecondMoves(round: Round): Choice | undefined {
   let best: (Choice & { cost: number }) | undefined;
   let compared = 0;
+  const triesPerPool = round.isIdle() ? Infinity : TRIES_PER_POOL;
   for (const host of lightestFirst(round, beyondReturns(round))) {
-    const placement = round.place(host, 'any');
+    const placement = round.place(host, 'any', triesPerPool);
     if (placement === undefined) continue;
     const cost = round.secondMoves(placement);
     if (best === undefined || cost < best.cost)
@@ -84,7 +95,7 @@ function hostWithSecondMoves(round: Round): Choice | undefined {
 
 /** Only when nothing else is left: it cannot be emptied, and its precheck will say so. It is never just left out. */
 function hostBeyondHelp(round: Round): Choice | undefined {
-  if (round.namesInFlight().length > 0) return undefined;
+  if (!round.isIdle()) return undefined;
   const host = round.inOrder().find((one) => round.obstacle(one)?.forGood !== false);
   if (host !== undefined) return asFarAsPossible(round, host);
   const [missing] = round.missing;

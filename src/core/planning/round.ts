@@ -18,9 +18,6 @@ import { Targets } from './targets.ts';
 /** Failure domains to spread over where the budget names none. */
 const DEFAULT_DOMAIN = 'zone';
 
-/** So many hosts of a pool are tried in vain before it is better to wait for one to return. */
-const TRIES_PER_POOL = 16;
-
 /** What stands between a host and its start. */
 export interface Obstacle {
   /** What it waits for, or what forbids it, by name. */
@@ -91,6 +88,11 @@ export class Round {
     );
   }
 
+  /** Nothing is out that could make room when it comes back. */
+  isIdle(): boolean {
+    return this.inFlight.length + this.#asked.inFlight.length + this.started.length === 0;
+  }
+
   /** Hosts that are out, those started in this round among them. */
   namesInFlight(): string[] {
     const names = new Set([...this.#asked.inFlight, ...this.started].map(({ host }) => host));
@@ -123,14 +125,16 @@ export class Round {
     return obstacle;
   }
 
-  /** A target for each instance of the host; undefined when an instance has none, or the host may not start. */
-  place(host: HostIndex, onto: 'safe' | 'any'): Placement[] | undefined {
+  /**
+   * A target for each instance of the host; undefined when an instance has none, when the host may not start, or when
+   * so many hosts of its pool were tried in vain.
+   */
+  place(host: HostIndex, onto: 'safe' | 'any', triesPerPool: number): Placement[] | undefined {
     const { failed, tries } = this.#attempts[onto];
     const pool = this.snapshot.pools.of[host] ?? 0;
     const tried = tries.get(pool) ?? 0;
     if (failed.has(host) || (onto === 'safe' && !this.#mayFitSafely(host))) return undefined;
-    if (this.inFlight.length > 0 && tried >= TRIES_PER_POOL) return undefined;
-    if (this.obstacle(host) !== undefined) return undefined;
+    if (tried >= triesPerPool || this.obstacle(host) !== undefined) return undefined;
     const placement = placeAll(this.#request(host, onto === 'any'));
     if (placement === undefined) {
       failed.add(host);
