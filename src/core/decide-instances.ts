@@ -26,6 +26,8 @@ export function decideInstance(
       // It does not run, so it does not hold the host; repairing it is its owner's business.
       return { action: 'stay' };
     case 'stopped':
+      // One that we stopped ourselves waits here to be started again.
+      if (instance.stoppedBy !== undefined) return { action: 'stay' };
       return wishes.stopped === 'stay'
         ? { action: 'stay' }
         : allowed(ability, 'cold', 'instances.stopped "move"');

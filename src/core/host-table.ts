@@ -23,7 +23,6 @@ export interface HostTableState {
   durationsMs: { count: number; sum: number };
   slowest: { host: string; durationMs: number }[];
   warnings: string[];
-  lastReturned?: string;
 }
 
 export class HostTable {
@@ -36,7 +35,6 @@ export class HostTable {
   readonly retry = new Set<string>();
   readonly slowest: { host: string; durationMs: number }[];
   readonly warnings: string[];
-  lastReturned: string | undefined;
 
   private readonly statuses = new Map<string, HostStatus>();
   private readonly counts = new Map<HostStatus, number>(HOST_STATUSES.map((status) => [status, 0]));
@@ -52,7 +50,6 @@ export class HostTable {
     this.durationsMs = { ...state.durationsMs };
     this.slowest = [...state.slowest];
     this.warnings = [...state.warnings];
-    this.lastReturned = state.lastReturned;
     decodeStatuses(state.statuses).forEach((status, index) => {
       const host = state.hosts[index];
       if (host !== undefined) this.set(host, status);
@@ -93,7 +90,6 @@ export class HostTable {
       durationsMs: this.durationsMs,
       slowest: this.slowest,
       warnings: this.warnings,
-      ...(this.lastReturned === undefined ? {} : { lastReturned: this.lastReturned }),
     };
   }
 
@@ -154,7 +150,6 @@ export class HostTable {
     this.stopped += outcome.stopped;
     this.warn(...outcome.warnings);
     if (outcome.outcome !== 'done') return;
-    this.lastReturned = outcome.host;
     this.durationsMs.count += 1;
     this.durationsMs.sum += outcome.durationMs;
     this.slowest.push({ host: outcome.host, durationMs: outcome.durationMs });

@@ -45,8 +45,6 @@ export interface Standing {
   out: OutHost[];
   /** Hosts to take up again from a checkpoint, before any new one. */
   retry: string[];
-  /** The host that came back last. */
-  lastReturned?: string;
   budget: Budget;
   instances: InstanceWishes;
   actions: SessionSpec['actions'];

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { WorkflowHandle } from '@temporalio/client';
 import { checkJournal } from '../../src/simulator/checker.ts';
-import { reportFrom, startRig, untilJournal, type Rig } from '../support/rig.ts';
-import { BOUNDARIES, type Boundary } from './boundaries.ts';
+import { reportFrom, startRig, type Rig } from '../support/rig.ts';
+import { BOUNDARIES, bringAllTo, fleetsOf } from './boundaries.ts';
 import { hardSession, randomMoments, untilChanged } from './hard-session.ts';
 
 /** The soak tier asks for more, and for others. */
@@ -16,38 +16,13 @@ describe('a worker that is killed at the boundary of an activity is replaced, an
 
   // One kill strikes all boundaries at once: each is held on a site of its own.
   before(async () => {
-    rig = await startRig(Object.fromEntries(BOUNDARIES.map(({ name, fleet }) => [name, fleet])));
+    rig = await startRig(fleetsOf(BOUNDARIES));
     const worker = await rig.startWorker();
-    sessions = new Map(
-      await Promise.all(
-        BOUNDARIES.map(async (boundary) => [boundary.name, await bringTo(boundary)] as const),
-      ),
-    );
+    sessions = await bringAllTo(rig, BOUNDARIES);
     await worker.kill();
     await rig.startWorker();
   });
   after(() => rig.stop());
-
-  async function bringTo({
-    name,
-    session: input,
-    unanswered,
-    reached,
-    cancelAt,
-  }: Boundary): Promise<WorkflowHandle> {
-    const simulator = rig.simulator(name);
-    if (unanswered) {
-      const match = { after: 0, probability: 1, times: 1, ...unanswered };
-      simulator.faults.add({ match, effect: { kind: 'hang' } });
-    }
-    const session = await rig.startSession(name, input);
-    if (cancelAt) {
-      await untilJournal(simulator, cancelAt, `when to cancel ${name}`);
-      await session.signal('cancel', {});
-    }
-    await untilJournal(simulator, reached, name);
-    return session;
-  }
 
   for (const { name, expectations, cancelAt } of BOUNDARIES) {
     test(name, async () => {

@@ -71,7 +71,8 @@ export class HostRun {
     this.step = step;
     this.stepDeadline = Math.min(this.hostDeadline, Date.now() + durationMs(this.input.spec.timeouts[step]));
     this.show();
-    this.report();
+    // Work may take hours, in which nothing else is told.
+    this.report({ now: step === 'work' && this.input.reportEveryMs > 0 });
   }
 
   /** Waiting for somebody else is limited by the host's deadline, not by the step's. */

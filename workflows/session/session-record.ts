@@ -211,7 +211,6 @@ export class SessionRecord {
         drained,
       })),
       retry: [...this.table.retry],
-      ...(this.table.lastReturned === undefined ? {} : { lastReturned: this.table.lastReturned }),
       budget: this.budget,
       instances: this.spec.instances,
       actions: this.spec.actions,

@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { checkJournal } from '../../src/simulator/checker.ts';
+import { reportFrom, startRigWithServer } from '../support/rig.ts';
+import { hardSession, randomMoments, untilChanged } from './hard-session.ts';
+
+/** The soak tier asks for more, and for others. */
+const KILLS = Number(process.env.CRASH_SERVER_KILLS ?? 3);
+const SEED = Number(process.env.CRASH_SEED ?? 1);
+
+test(`a Temporal server that is killed ${KILLS} times (seed ${SEED}) and comes back loses nothing`, async (t) => {
+  const site = 'outage';
+  const hard = hardSession(site, Math.max(4, KILLS));
+  const rig = await startRigWithServer({ [site]: hard.fleet });
+  t.after(() => rig.stop());
+  const simulator = rig.simulator(site);
+  await rig.startWorker();
+  const session = await rig.startSession(site, hard.session);
+  for (const moment of randomMoments(hard, KILLS, SEED)) {
+    await untilChanged(simulator, moment);
+    await rig.server.kill();
+    await rig.server.restart();
+  }
+  const report = await reportFrom(session);
+  assert.equal(report.state, 'MAINTENANCE_DONE');
+  assert.deepEqual(checkJournal(simulator.journal.entries, hard.expectations), []);
+});
