@@ -90,7 +90,10 @@ export interface SiteActivities {
   planSession(request: { site: string; session: string }): Promise<Plan>;
   chooseHosts(request: { site: string; session: string; slots: number }): Promise<HostChoice>;
 
+  /** Throws HostBusy when the host carries the mark of another session that is open. */
   precheckHost(request: DrainRequest): Promise<DrainPlan>;
+  /** Waits while the host carries the mark of another session that is open. */
+  awaitRelease(request: HostRef): Promise<void>;
   cordonHost(request: HostRef): Promise<void>;
   planDrain(request: DrainRequest & { failed: FailedMove[] }): Promise<DrainPlan>;
   moveInstance(

@@ -45,6 +45,8 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
           abort: true,
           start: () => driver.enter(ref.host, ownMark(host, ref) ?? markOf(ref), io.uncut),
         });
+        // Somebody has put an instance there: the drain takes it.
+        if (end.state === 'failed' && end.error.code === 'HostNotEmpty') throw end.error;
         await expectStanding(
           ref,
           io,
@@ -75,7 +77,7 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
           kind: 'exit',
           subject: ref.host,
           abort: false,
-          start: () => driver.exit(ref.host, markOf(ref), io.uncut),
+          start: () => driver.exit(ref.host, ownMark(host, ref) ?? markOf(ref), io.uncut),
         });
         await expectStanding(ref, io, isOut, 'ExitFailed', end.state === 'failed' ? end.error : undefined);
       }),

@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ActionsConfig } from '../src/config.ts';
 import type { HostOutcome, HostSpec, ResolvedAction } from '../src/core/host-run.ts';
-import { isRunning, type Host } from '../src/core/inventory.ts';
+import { isRunning, type Host, type Instance } from '../src/core/inventory.ts';
 import { nextHosts, type ChosenHost as Choice } from '../src/core/planning/next-hosts.ts';
 import { planSession, workSeconds } from '../src/core/planning/plan-session.ts';
 import type { Snapshot } from '../src/core/planning/snapshot.ts';
@@ -18,7 +18,7 @@ const PROBLEMS_NAMED = 20;
 
 type PlanningActivities = Pick<
   SiteActivities,
-  'resolveSession' | 'planSession' | 'chooseHosts' | 'precheckHost' | 'planDrain'
+  'resolveSession' | 'planSession' | 'chooseHosts' | 'precheckHost' | 'awaitRelease' | 'planDrain'
 >;
 
 export function createPlanningActivities(
@@ -37,7 +37,7 @@ export function createPlanningActivities(
         if (problems.length > 0) throw invalidSession(listed(problems));
         return {
           hosts: found.hosts,
-          instances: countLeaving(found.hosts, snapshot),
+          instances: countLeaving(found.hosts, snapshot, instances.stopped),
           actions: resolved.actions,
         };
       }),
@@ -106,7 +106,7 @@ function chosen(choice: Choice, snapshot: Snapshot, { overrides }: SessionSpec['
   const own: HostSpec['instances']['overrides'] = {};
   for (const { id, name } of index === undefined ? [] : snapshot.instancesOn(index)) {
     for (const key of [id, name]) {
-      const mode = overrides[key];
+      const mode = Object.hasOwn(overrides, key) ? overrides[key] : undefined;
       if (mode !== undefined) own[key] = mode;
     }
   }
@@ -150,7 +150,8 @@ function resolveActions(
   const problems: string[] = [];
   const resolved = actions.map((action, index): ResolvedAction => {
     const at = `actions.${index}`;
-    const external = config.activities[action.plugin];
+    const { activities } = config;
+    const external = Object.hasOwn(activities, action.plugin) ? activities[action.plugin] : undefined;
     if (external) return { ...action, external };
     const { metadata = {} } = action;
     if (action.plugin === 'webhook') {
@@ -190,11 +191,18 @@ function overrideProblems({ overrides }: SessionSpec['instances'], snapshot: Sna
   );
 }
 
-const countLeaving = (hosts: readonly string[], snapshot: Snapshot): number =>
-  hosts.reduce((sum, host) => {
+function countLeaving(
+  hosts: readonly string[],
+  snapshot: Snapshot,
+  stopped: SessionSpec['instances']['stopped'],
+): number {
+  const leaves = (instance: Instance): boolean =>
+    isRunning(instance) || (instance.state === 'stopped' && stopped === 'move');
+  return hosts.reduce((sum, host) => {
     const index = snapshot.indexOf(host);
-    return sum + (index === undefined ? 0 : snapshot.instancesOn(index).filter(isRunning).length);
+    return sum + (index === undefined ? 0 : snapshot.instancesOn(index).filter(leaves).length);
   }, 0);
+}
 
 function listed(problems: readonly string[]): string {
   const shown = problems.slice(0, PROBLEMS_NAMED);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { chromium, type Browser, type Locator, type Page } from 'playwright-core';
+import { chromium, type Locator, type Page } from 'playwright-core';
 import { startStack, type Stack } from '../src/devstack/stack.ts';
 import { hostWorkflowId, MAINTENANCE_QUEUE, QUERIES, WORKFLOWS } from '../src/names.ts';
 import type { Progress } from '../src/core/progress.ts';
@@ -15,29 +15,32 @@ const DEADLINE_MS = 60_000;
 const SESSION = 'night-shift';
 const HOST = 'compute-04';
 
-let directory: string;
 let stack: Stack;
-let browser: Browser;
 let page: Page;
+const cleanups: (() => Promise<void>)[] = [];
 
 before(async () => {
   const executablePath = findChromium();
   assert.ok(executablePath, 'Chromium is not on PATH: install it, on Debian with "apt-get install chromium"');
-  directory = await mkdtemp(path.join(tmpdir(), 'haulout-web-ui-'));
+  const directory = await mkdtemp(path.join(tmpdir(), 'haulout-web-ui-'));
+  cleanups.push(() => rm(directory, { recursive: true }));
   // The shared server of the tests may run without a Web UI, so this one is its own.
   const { TEMPORAL_ADDRESS: _, ...env } = process.env;
   const onLost = (name: string, how: string): void => assert.fail(`the ${name} ended with ${how}`);
   stack = await startStack({ directory, say: () => undefined, onLost, env });
-  browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  cleanups.push(() => stack.stop());
+  const browser = await chromium.launch({
+    executablePath,
+    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+  });
+  cleanups.push(() => browser.close());
   page = await browser.newPage({ viewport: { width: 1400, height: 1200 } });
   page.setDefaultTimeout(DEADLINE_MS);
   await startSession();
 });
 
 after(async () => {
-  await browser?.close();
-  await stack?.stop();
-  if (directory) await rm(directory, { recursive: true, force: true });
+  for (const cleanUp of cleanups.reverse()) await cleanUp();
 });
 
 test('the timeline of a session names its hosts', async () => {

@@ -1,5 +1,13 @@
-import { ActivityCancellationType, proxyActivities, type ActivityOptions } from '@temporalio/workflow';
+import {
+  ActivityCancellationType,
+  ActivityFailure,
+  CancellationScope,
+  TimeoutFailure,
+  proxyActivities,
+  type ActivityOptions,
+} from '@temporalio/workflow';
 import type { SessionActivities, SiteActivities } from '../activities/contract.ts';
+import { MaintenanceError } from '../src/core/errors.ts';
 import { siteQueue } from '../src/names.ts';
 
 /** How an activity is called: what people read in the Web UI, and when it has to be over whatever is retried. */
@@ -58,7 +66,7 @@ export async function callExternal(
     retry: RETRY,
     summary: shorten(options.summary),
   });
-  await activities[target.activity]?.(request);
+  await naming(options.summary, activities[target.activity]?.(request));
 }
 
 function call<Name extends keyof Api>(
@@ -75,8 +83,24 @@ function call<Name extends keyof Api>(
     summary: shorten(options.summary),
   });
   // The names and shapes are tied together by the signature above; the proxy itself is untyped.
-  return activities[name]?.(request) as Promise<Awaited<ReturnType<Api[Name]>>>;
+  const answer = naming(options.summary, activities[name]?.(request));
+  return answer as Promise<Awaited<ReturnType<Api[Name]>>>;
 }
+
+/** Says what it was that took too long; Temporal only says that something did. */
+async function naming(summary: string, answer: Promise<unknown> | undefined): Promise<unknown> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!isPastDeadline(error) || CancellationScope.current().consideredCancelled) throw error;
+    throw new MaintenanceError('DeadlineExceeded', `"${summary}" took longer than its timeout`);
+  }
+}
+
+const isPastDeadline = (error: unknown): boolean =>
+  error instanceof ActivityFailure &&
+  error.cause instanceof TimeoutFailure &&
+  error.cause.timeoutType === 'SCHEDULE_TO_CLOSE';
 
 /** Schedule-to-close is kept by the server over all attempts: the deadline holds however often something is retried. */
 function timeouts({ deadline }: CallOptions): ActivityOptions {

@@ -12,8 +12,8 @@ import { approveSignal } from './messages.ts';
 /** Instances may land on a host between its cordon and its maintenance; so often it is drained again. */
 const DRAIN_ROUNDS = 3;
 
-/** Rests between looks at a host that another session holds, or whose instances have nowhere to go. */
-const RESTS_MS = [5_000, 15_000, 30_000, 60_000];
+/** Rests between looks at a host whose instances have nowhere to go: another may be about to come back with room. */
+const RESTS_MS = [5_000, 15_000, 30_000];
 
 /**
  * Takes one host through its steps: precheck, cordon, drain, enter, work, exit, restore, verify. Its workflow id is the
@@ -92,7 +92,7 @@ async function emptyHost(run: HostRun): Promise<void> {
   }
 }
 
-/** Looks before anything is touched; waits for another session's host if that is the policy. */
+/** Looks before anything is touched. */
 async function precheck(run: HostRun): Promise<DrainPlan> {
   const { input } = run;
   run.enterStep('precheck');
@@ -105,25 +105,13 @@ async function precheck(run: HostRun): Promise<DrainPlan> {
       return plan;
     } catch (error) {
       const found = viewUnlessCancelled(error);
-      const rest = restBeforeLook(found, look, input);
-      if (rest === undefined) throw error;
-      run.setWaitsFor(found.message);
+      const rest = found.code === 'NoTarget' ? RESTS_MS[look] : undefined;
       run.waitUntilHostDeadline();
+      if (rest === undefined || !run.hasTimeFor(rest)) throw error;
+      run.setWaitsFor(found.message);
       await sleep(rest, { summary: `look again: ${found.message}` });
     }
   }
-}
-
-/** How long to wait before the host is looked at again; undefined: what was found is final. */
-function restBeforeLook(
-  { code }: FailureView,
-  look: number,
-  { spec }: HostMaintenanceInput,
-): number | undefined {
-  if (code === 'HostBusy' && spec.onBusyHost === 'wait') return RESTS_MS[Math.min(look, RESTS_MS.length - 1)];
-  // Another host may be about to come back with the room that is missing.
-  if (code === 'NoTarget' && look < RESTS_MS.length - 1) return RESTS_MS[look];
-  return undefined;
 }
 
 function viewUnlessCancelled(error: unknown): FailureView {

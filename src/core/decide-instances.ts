@@ -31,12 +31,16 @@ export function decideInstance(
       return wishes.stopped === 'stay'
         ? { action: 'stay' }
         : allowed(ability, 'cold', 'instances.stopped "move"');
+    case 'moving':
+      // Nothing else can be asked of it now; whoever started the move, it is first seen to its end.
+      return { action: firstWay(modeOf(ability, wishes)) };
     case 'running':
     case 'paused':
-    case 'moving':
       return leave(ability, modeOf(ability, wishes), liveTries);
   }
 }
+
+const firstWay = (mode: InstanceMode): 'live' | 'cold' | 'stop' => (mode === 'live-then-cold' ? 'live' : mode);
 
 function leave(ability: InstanceAbility, mode: InstanceMode, liveTries: number): Verdict {
   if (mode !== 'live-then-cold') return allowed(ability, mode, `instances.mode "${mode}"`);
@@ -52,4 +56,8 @@ function allowed(ability: InstanceAbility, action: 'live' | 'cold' | 'stop', why
 }
 
 const modeOf = ({ instance }: InstanceAbility, wishes: HostSpec['instances']): InstanceMode =>
-  wishes.overrides[instance.id] ?? wishes.overrides[instance.name] ?? wishes.mode;
+  ownValue(wishes.overrides, instance.id) ?? ownValue(wishes.overrides, instance.name) ?? wishes.mode;
+
+/** Tenants choose the names of instances, `constructor` too. */
+const ownValue = <T>(record: Readonly<Record<string, T>>, key: string): T | undefined =>
+  Object.hasOwn(record, key) ? record[key] : undefined;

@@ -32,6 +32,7 @@ export interface InstanceDecision extends InstanceRef {
 export interface MovedInstance extends InstanceRef {
   from: string;
   to: string;
+  how: 'live' | 'cold';
 }
 
 /**

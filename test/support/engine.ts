@@ -46,14 +46,17 @@ export interface Engine {
 }
 
 /** Starts everything; the server is the one at TEMPORAL_ADDRESS, which `npm test` provides. */
-export async function startEngine(fleet: FleetInput, overrides: Partial<Config> = {}): Promise<Engine> {
+export async function startEngine(
+  fleet: FleetInput,
+  adapt: (config: Config) => Config = (config) => config,
+): Promise<Engine> {
   const address = process.env.TEMPORAL_ADDRESS ?? '127.0.0.1:7233';
   const connection = await Connection.connect({ address });
   const namespace = `test-${randomUUID().slice(0, 8)}`;
   await registerNamespace(connection, namespace);
   const native = await NativeConnection.connect({ address });
   const simulator = await startSimulator({ fleet });
-  const config = configFor(simulator, overrides);
+  const config = adapt(configFor(simulator));
   const workers = await createWorkers(config, { connection: native, namespace });
   const running = workers.run();
   const client = new Client({ connection, namespace });
@@ -123,7 +126,7 @@ async function stopWorkers(workers: Workers, running: Promise<void>): Promise<vo
   await running;
 }
 
-function configFor(simulator: Simulator, overrides: Partial<Config>): Config {
+function configFor(simulator: Simulator): Config {
   return {
     sites: {
       [SITE]: {
@@ -138,7 +141,6 @@ function configFor(simulator: Simulator, overrides: Partial<Config>): Config {
       activities: {},
     },
     worker: { maintenance: true, maxConcurrentActivities: 200 },
-    ...overrides,
   };
 }
 

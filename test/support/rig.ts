@@ -172,7 +172,7 @@ export async function untilJournal(
   { journal }: Simulator,
   wish: (entry: JournalEntry) => boolean,
   what: string,
-  timeoutMs = 60_000,
+  timeoutMs = 120_000,
 ): Promise<JournalEntry> {
   const deadline = Date.now() + timeoutMs;
   for (let read = 0; Date.now() < deadline; await sleep(10)) {

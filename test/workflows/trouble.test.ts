@@ -199,7 +199,11 @@ describe('trouble', { concurrency: 8 }, () => {
     assert.ok(name, 'there are more tests than racks');
     return new Rack(engine, name);
   };
-  const done = async (rack: Rack, session: WorkflowHandle, expectations: Expectations = {}): Promise<Report> => {
+  const done = async (
+    rack: Rack,
+    session: WorkflowHandle,
+    expectations: Expectations = {},
+  ): Promise<Report> => {
     const report = await reportOf(session);
     assert.equal(report.state, 'MAINTENANCE_DONE');
     assert.equal(report.hosts.done, report.hosts.total);
@@ -240,8 +244,14 @@ describe('trouble', { concurrency: 8 }, () => {
         const report = await done(rack, session);
         assert.equal(report.instances.moved, 4);
         assert.deepEqual(rack.struck(), Object.fromEntries(live.map((operation) => [operation, 1])));
-        assert.equal(rack.count((entry) => entry.type === 'work.started'), 2);
-        assert.equal(rack.count((entry) => entry.type === 'host.entering'), 2);
+        assert.equal(
+          rack.count((entry) => entry.type === 'work.started'),
+          2,
+        );
+        assert.equal(
+          rack.count((entry) => entry.type === 'host.entering'),
+          2,
+        );
       });
 
       test(`${name} is got over where instances are stopped and started`, async () => {
@@ -252,8 +262,14 @@ describe('trouble', { concurrency: 8 }, () => {
         const report = await done(rack, session, { maxMovesPerInstance: 0 });
         assert.deepEqual(report.instances, { total: 4, moved: 0, stopped: 4 });
         assert.deepEqual(rack.struck(), Object.fromEntries(switching.map((operation) => [operation, 1])));
-        assert.equal(rack.count((entry) => entry.type === 'instance.stopped'), 4);
-        assert.equal(rack.count((entry) => entry.type === 'instance.started'), 4);
+        assert.equal(
+          rack.count((entry) => entry.type === 'instance.stopped'),
+          4,
+        );
+        assert.equal(
+          rack.count((entry) => entry.type === 'instance.started'),
+          4,
+        );
       });
     }
   });
@@ -464,7 +480,10 @@ describe('trouble', { concurrency: 8 }, () => {
       const hold = await rack.held(session);
       assert.equal(hold.host, rack.host('a'));
       assert.match(hold.message, /r\d+-a .*down/);
-      assert.equal(rack.count((entry) => entry.type === 'work.started'), 0);
+      assert.equal(
+        rack.count((entry) => entry.type === 'work.started'),
+        0,
+      );
 
       await session.signal('continue');
       await engine.until(session, ({ hosts }) => hosts.held === 0, PATIENCE_MS);
@@ -516,7 +535,10 @@ describe('trouble', { concurrency: 8 }, () => {
       const hold = await rack.held(session);
       assert.equal(hold.code, 'OperatorInterfered');
       assert.match(hold.message, /r\d+-a is in-service, but was cordoned as/);
-      assert.equal(rack.count((entry) => entry.type === 'host.entering'), 0);
+      assert.equal(
+        rack.count((entry) => entry.type === 'host.entering'),
+        0,
+      );
       await session.signal('continue');
       await done(rack, session);
     });
@@ -545,7 +567,10 @@ describe('trouble', { concurrency: 8 }, () => {
       const hold = await rack.held(session);
       assert.equal(hold.code, 'HostBlocked');
       assert.match(hold.message, /r\d+-a is in somebody else's maintenance: Jo changes a disk/);
-      assert.equal(rack.count((entry) => entry.type === 'host.cordoned'), 0);
+      assert.equal(
+        rack.count((entry) => entry.type === 'host.cordoned'),
+        0,
+      );
       await rack.byHand('a', 'exit');
       await rack.seen((entry) => entry.type === 'host.exited');
       await session.signal('continue');
@@ -580,7 +605,11 @@ describe('trouble', { concurrency: 8 }, () => {
       const hold = await rack.held(session);
       assert.equal(hold.code, 'NoTarget');
       assert.match(hold.message, /a-[12]/);
-      assert.equal(rack.count((entry) => entry.type === 'host.cordoned'), 0, 'nothing was touched');
+      assert.equal(
+        rack.count((entry) => entry.type === 'host.cordoned'),
+        0,
+        'nothing was touched',
+      );
       for (const letter of ['b', 'c', 'd']) await rack.byHand(letter, 'capacity', ROOMY);
       await session.signal('continue');
       await done(rack, session, { worked: [rack.host('a')] });

@@ -18,6 +18,8 @@ interface Failure {
 }
 
 interface Tries {
+  /** How often moving or stopping it has failed, by instance id. */
+  counts: Map<string, number>;
   /** Moves that failed, by instance id: where not to go again. */
   failed: Map<string, FailedMove>;
   /** Why instances are still here, by id. */
@@ -31,8 +33,8 @@ interface Tries {
  * @param plan what the precheck decided; later rounds ask again, on fresh data.
  */
 export async function drainHost(run: HostRun, plan: DrainPlan): Promise<void> {
-  const tries: Tries = { failed: new Map(), failures: new Map() };
-  const { failed, failures } = tries;
+  const tries: Tries = { counts: new Map(), failed: new Map(), failures: new Map() };
+  const { counts, failed, failures } = tries;
   const shares = new GroupShares(run.input.groupShares);
   let rests = 0;
   for (;;) {
@@ -43,16 +45,16 @@ export async function drainHost(run: HostRun, plan: DrainPlan): Promise<void> {
       failures.set(one.id, { name: one.name, code: one.code, message: one.reason });
     for (const one of plan.decisions) failures.delete(one.id);
 
-    await moveAll(run, plan.decisions, shares, tries);
+    const tried = await moveAll(run, plan.decisions, shares, tries);
 
     if (failures.size === 0) return;
     const hopeless = [...failures].filter(
-      ([id, failure]) => (failed.get(id)?.tries ?? 0) >= TRIES || !worthWaiting(failure),
+      ([id, failure]) => (counts.get(id) ?? 0) >= TRIES || !worthWaiting(failure),
     );
     if (hopeless.length > 0) throw holdFor(run, failures);
-    if (plan.decisions.length === 0) {
+    if (tried === 0) {
       const rest = RESTS_MS[rests++];
-      if (rest === undefined) throw holdFor(run, failures);
+      if (rest === undefined || !run.hasTimeFor(rest)) throw holdFor(run, failures);
       run.setWaitsFor(describe(failures));
       await sleep(rest, { summary: 'wait for room elsewhere' });
       run.setWaitsFor(undefined);
@@ -80,13 +82,15 @@ export async function drainHost(run: HostRun, plan: DrainPlan): Promise<void> {
 const worthWaiting = (failure: Failure): boolean =>
   failure.code === 'NoTarget' || failure.code === 'MoveFailed' || failure.code === 'MoveRefused';
 
+/** Returns how many instances it tried to move or stop. */
 async function moveAll(
   run: HostRun,
   decisions: readonly InstanceDecision[],
   shares: GroupShares,
   tries: Tries,
-): Promise<void> {
+): Promise<number> {
   const queue = decisions.filter(({ action }) => action !== 'stay');
+  const wanted = queue.length;
   let moving = 0;
   const lane = async (): Promise<void> => {
     for (;;) {
@@ -109,10 +113,15 @@ async function moveAll(
     const message = 'its group may not have another member moving or stopped now';
     tries.failures.set(id, { name, code: 'MoveRefused', message });
   }
+  return wanted - queue.length;
 }
 
 /** Moves or stops one instance; a failure is noted, a cancellation thrown on. */
-async function leave(run: HostRun, decision: InstanceDecision, { failed, failures }: Tries): Promise<void> {
+async function leave(
+  run: HostRun,
+  decision: InstanceDecision,
+  { counts, failed, failures }: Tries,
+): Promise<void> {
   const { id, name, action, target } = decision;
   const instance = { id, name };
   try {
@@ -134,7 +143,7 @@ async function leave(run: HostRun, decision: InstanceDecision, { failed, failure
         request,
         `${verb} ${name} → ${target ?? '(platform chooses)'}`,
       );
-      if (outcome.result === 'moved' && outcome.to !== undefined) run.noteMoved(instance, outcome.to);
+      if (outcome.result === 'moved' && outcome.to !== undefined) run.noteMoved(instance, outcome.to, action);
       else run.noteGone(instance);
     }
     failures.delete(id);
@@ -149,14 +158,12 @@ async function leave(run: HostRun, decision: InstanceDecision, { failed, failure
         `the drain took longer than its timeout; still to go: ${left.join(', ')}`,
       );
     }
-    const before = failed.get(id);
+    const count = (counts.get(id) ?? 0) + 1;
+    counts.set(id, count);
     if (action === 'live' || action === 'cold') {
-      failed.set(id, {
-        instance: id,
-        how: action,
-        targets: [...(before?.targets ?? []), ...(target === undefined ? [] : [target])],
-        tries: (before?.tries ?? 0) + 1,
-      });
+      const before = failed.get(id)?.targets ?? [];
+      const targets = target === undefined ? before : [...before, target];
+      failed.set(id, { instance: id, how: action, targets, tries: count });
     }
     failures.set(id, { name, code, message });
   }

@@ -1,4 +1,9 @@
-import { getExternalWorkflowHandle, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import {
+  CancellationScope,
+  getExternalWorkflowHandle,
+  setCurrentDetails,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { HostRef, SiteActivities } from '../../activities/contract.ts';
 import { durationMs } from '../../src/core/duration.ts';
 import { renderHost } from '../../src/core/details.ts';
@@ -42,6 +47,9 @@ export class HostRun {
   private waitsFor: string | undefined;
   private failedWith: string | undefined;
   private lastReportAt: number;
+  private drained = false;
+  private reporting = false;
+  private reportAgain = false;
 
   constructor(input: HostMaintenanceInput) {
     this.input = input;
@@ -73,6 +81,11 @@ export class HostRun {
     this.show();
     // Work may take hours, in which nothing else is told.
     this.report({ now: step === 'work' && this.input.reportEveryMs > 0 });
+  }
+
+  /** Whether the step's deadline leaves time to wait so long. */
+  hasTimeFor(milliseconds: number): boolean {
+    return Date.now() + milliseconds < this.stepDeadline;
   }
 
   /** Waiting for somebody else is limited by the host's deadline, not by the step's. */
@@ -112,9 +125,9 @@ export class HostRun {
     this.show();
   }
 
-  noteMoved(instance: InstanceRef, to: string): void {
-    this.left.delete(instance.id);
-    this.moved.push({ id: instance.id, name: instance.name, from: this.input.host, to });
+  noteMoved({ id, name }: InstanceRef, to: string, how: MovedInstance['how']): void {
+    this.left.delete(id);
+    this.moved.push({ id, name, from: this.input.host, to, how });
     this.show();
     this.report();
   }
@@ -152,25 +165,41 @@ export class HostRun {
 
   /** Tells the session, at most as often as it wishes to be told. */
   report(options: { now?: boolean; drained?: boolean } = {}): void {
-    const { reportEveryMs, host } = this.input;
-    const parent = workflowInfo().parent;
-    if (!parent) return;
+    const { reportEveryMs } = this.input;
+    if (options.drained === true) this.drained = true;
     const due = reportEveryMs > 0 && Date.now() - this.lastReportAt >= reportEveryMs;
-    if (!due && options.now !== true && options.drained !== true) return;
+    if (due || options.now === true || options.drained === true) this.sendReport();
+  }
+
+  /** One at a time: signals that are under way together may arrive in any order, and the older would win. */
+  private sendReport(): void {
+    const { parent } = workflowInfo();
+    if (!parent) return;
+    if (this.reporting) {
+      this.reportAgain = true;
+      return;
+    }
+    this.reporting = true;
+    this.reportAgain = false;
     this.lastReportAt = Date.now();
     const report: HostReport = {
-      host,
+      host: this.input.host,
       step: this.step,
       moved: this.moved.length,
       stopped: this.stopped.length,
       total: this.moved.length + this.stopped.length + this.left.size,
       ...(this.waitsFor === undefined ? {} : { waitsFor: this.waitsFor }),
-      ...(options.drained === true ? { drained: true } : {}),
+      ...(this.drained ? { drained: true } : {}),
     };
-    // A session that has ended hears nothing; the host goes on to its end all the same.
-    getExternalWorkflowHandle(parent.workflowId)
-      .signal(hostReportSignal, report)
-      .catch(() => undefined);
+    // A host that rolls back still tells where it is; a session that has ended hears nothing, and that is no matter.
+    void CancellationScope.nonCancellable(() =>
+      getExternalWorkflowHandle(parent.workflowId).signal(hostReportSignal, report),
+    )
+      .catch(() => undefined)
+      .then(() => {
+        this.reporting = false;
+        if (this.reportAgain) this.sendReport();
+      });
   }
 
   show(): void {

@@ -54,8 +54,8 @@ const cameFromHere =
   ({ from }: MovedInstance): boolean =>
     from === run.input.host;
 
-async function moveBack(run: HostRun, { id, name, from, to }: MovedInstance): Promise<void> {
-  const how = run.input.spec.instances.mode === 'cold' ? 'cold' : 'live';
+/** It comes back the way it went: one that is stopped, or was refused live, would be refused again. */
+async function moveBack(run: HostRun, { id, name, from, to, how }: MovedInstance): Promise<void> {
   const request = { ...run.ref, instance: { id, name }, how, from: to, target: from } as const;
   await run.call('moveInstance', request, `${how}-migrate ${name} back → ${from}`);
 }

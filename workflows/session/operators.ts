@@ -130,6 +130,7 @@ export class Operators {
 
   private cancel(message: CancelMessage): void {
     this.record.cancel = message;
+    this.record.stuck.clear();
     this.cancelAction();
   }
 

@@ -8,7 +8,7 @@ import {
   executeChild,
 } from '@temporalio/workflow';
 import { durationMs } from '../../src/core/duration.ts';
-import { MaintenanceError } from '../../src/core/errors.ts';
+import { MaintenanceError, type ErrorCode } from '../../src/core/errors.ts';
 import type {
   Checkpoint,
   HostFailureDetails,
@@ -17,47 +17,79 @@ import type {
   HostOutcome,
 } from '../../src/core/host-run.ts';
 import { hostWorkflowId } from '../../src/names.ts';
-import { callSession } from '../activity-calls.ts';
+import { callSession, callSite } from '../activity-calls.ts';
+import { viewFailure } from '../failures.ts';
 import { hostMaintenance } from '../host-maintenance.ts';
 import { hostAttributes } from '../search-attributes.ts';
 
+/** Told what is waited for, by name, and undefined when it is over. */
+type WaitsFor = (what: string | undefined) => void;
+
 /**
- * Runs the workflow of one host as a child and waits for its end. The id is the lock: where another session has it,
- * this waits or fails, as the session says. A run that an earlier history of this same session has left (after a reset)
- * is not repeated: its outcome counts.
- *
- * @param waitsFor told what is waited for, by name, and undefined when it is over.
+ * Runs the workflow of one host as a child and waits for its end. The id is the lock: where another session has it, or
+ * holds the host without working on it, this waits or fails, as the session says. A run that an earlier history of this
+ * same session has left (after a reset) is not repeated: its outcome counts.
  */
-export async function runHost(
-  input: HostMaintenanceInput,
-  waitsFor: (what: string | undefined) => void,
-): Promise<HostOutcome> {
+export async function runHost(input: HostMaintenanceInput, waitsFor: WaitsFor): Promise<HostOutcome> {
   const deadline = Date.now() + durationMs(input.spec.timeouts.host);
   for (;;) {
     try {
       return await startHost(input);
     } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      if (error instanceof WorkflowExecutionAlreadyStartedError) {
+        const outcome = await awaitOtherRun(input, waitsFor, deadline);
+        if (outcome) return outcome;
+      } else if (foundBusy(error) && input.spec.onBusyHost === 'wait') {
+        await awaitRelease(input, viewFailure(error).message, waitsFor, deadline);
+      } else {
+        throw error;
+      }
     }
-    const { site, host, chain } = input;
-    const holder = await callSession('findHolder', { site, host }, { summary: `who has ${host}?`, deadline });
-    if (!holder) continue;
-    const foreign = holder.chain !== chain;
-    if (foreign && input.spec.onBusyHost === 'fail') {
-      throw new MaintenanceError('HostBusy', `${host} is being worked on by session ${holder.session}`);
-    }
-    waitsFor(
-      foreign ? `${host}: session ${holder.session} has it` : `${host}: its run from before the reset`,
-    );
-    const ended = await callSession(
-      'awaitHost',
-      { site, host, chain },
-      { summary: `wait for ${holder.session} to let go of ${host}`, deadline },
-    );
-    waitsFor(undefined);
-    if (ended.outcome) return ended.outcome;
   }
 }
+
+/** Waits for the run that has the lock; its outcome, if it was one of this session. */
+async function awaitOtherRun(
+  { site, host, chain, spec }: HostMaintenanceInput,
+  waitsFor: WaitsFor,
+  deadline: number,
+): Promise<HostOutcome | undefined> {
+  const holder = await callSession('findHolder', { site, host }, { summary: `who has ${host}?`, deadline });
+  if (!holder) return undefined;
+  const foreign = holder.chain !== chain;
+  if (foreign && spec.onBusyHost === 'fail') {
+    throw new MaintenanceError('HostBusy', `${host} is being worked on by session ${holder.session}`);
+  }
+  waitsFor(foreign ? `${host}: session ${holder.session} has it` : `${host}: its run from before the reset`);
+  const { outcome } = await callSession(
+    'awaitHost',
+    { site, host, chain },
+    { summary: `wait for ${holder.session} to let go of ${host}`, deadline },
+  );
+  waitsFor(undefined);
+  return outcome;
+}
+
+/**
+ * Waits until another session no longer holds the host. Here, and not in the host's own workflow: that would keep the
+ * lock from the other session, which needs it to go on.
+ */
+async function awaitRelease(
+  { site, host, session, adopts }: HostMaintenanceInput,
+  why: string,
+  waitsFor: WaitsFor,
+  deadline: number,
+): Promise<void> {
+  waitsFor(why);
+  const ref = { site, host, session, adopts, entered: false };
+  await callSite(site, 'awaitRelease', ref, { summary: `wait: ${why}`, deadline });
+  waitsFor(undefined);
+}
+
+const foundBusy = (error: unknown): boolean =>
+  error instanceof ChildWorkflowFailure &&
+  error.cause instanceof ApplicationFailure &&
+  error.cause.type === ('HostBusy' satisfies ErrorCode);
 
 /** What the failure of a host's workflow says of where the host stands. */
 export function failureDetails(error: unknown): HostFailureDetails | undefined {
