@@ -2,15 +2,13 @@
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import { MaintenanceError, type ErrorCode } from '../src/core/errors.ts';
 import type { CallContext } from '../src/drivers/driver.ts';
+import { Lease } from './lease.ts';
 
 /**
  * A worker is taken for dead after four seconds without a beat. Every request to a platform has a timeout of its own,
  * so beating while one is under way hides nothing that could last.
  */
 const BEAT_MS = 1_000;
-
-/** A second before Temporal may have given the work to another worker. */
-const LEASE_MS = 3_000;
 
 /**
  * Trouble that may pass by itself, if the error says so: the engine repeats the activity. Everything else goes back to
@@ -28,8 +26,8 @@ const PASSING: readonly ErrorCode[] = [
 export interface Io extends CallContext {
   /**
    * For requests that change something: they are not cut off when the activity is cancelled, since the platform may
-   * carry them out all the same, after somebody has looked and seen nothing. Their own timeout bounds them. None is made
-   * any more by a worker that has stood still.
+   * carry them out all the same, after somebody has looked and seen nothing. Their own timeout bounds them. An attempt
+   * that has lost its lease makes none.
    */
   readonly uncut: CallContext;
   /** Details of the last heartbeat of an earlier attempt. */
@@ -48,16 +46,17 @@ export interface Io extends CallContext {
 export async function perform<T>(work: (io: Io) => Promise<T>): Promise<T> {
   const context = Context.current();
   let details: unknown = context.info.heartbeatDetails;
-  const lease = new Lease();
+  const lease = new Lease(context);
   const beat = setInterval(() => {
     lease.renew();
     context.heartbeat(details);
   }, BEAT_MS);
   try {
+    await lease.confirm();
     return await work({
       signal: context.cancellationSignal,
       get uncut() {
-        return { signal: lease.check() };
+        return { signal: lease.signal };
       },
       unlessCancelled: abortUnlessCancelled(context),
       resumed: context.info.heartbeatDetails,
@@ -74,30 +73,6 @@ export async function perform<T>(work: (io: Io) => Promise<T>): Promise<T> {
     throw toFailure(error);
   } finally {
     clearInterval(beat);
-  }
-}
-
-/**
- * The right to change something, lost by standing still: suspended, or starved of processor time. Others take such a
- * worker for dead and go on with its work, so an order that follows from what it saw before would be out of date.
- */
-class Lease {
-  readonly #controller = new AbortController();
-  #renewedAt = Date.now();
-
-  renew(): void {
-    this.check();
-    this.#renewedAt = Date.now();
-  }
-
-  /** Aborted once it is lost. */
-  check(): AbortSignal {
-    const stoodStillMs = Date.now() - this.#renewedAt;
-    if (stoodStillMs > LEASE_MS) {
-      const message = `this worker stood still for ${stoodStillMs} ms, and another may have gone on`;
-      this.#controller.abort(new MaintenanceError('PlatformUnreachable', message));
-    }
-    return this.#controller.signal;
   }
 }
 

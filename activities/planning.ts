@@ -6,7 +6,9 @@ import { isRunning, type Host, type Instance } from '../src/core/inventory.ts';
 import { nextHosts, type ChosenHost as Choice } from '../src/core/planning/next-hosts.ts';
 import { planSession, workSeconds } from '../src/core/planning/plan-session.ts';
 import type { Snapshot } from '../src/core/planning/snapshot.ts';
+import { parseMark } from '../src/core/mark.ts';
 import type { SessionSpec } from '../src/core/session-spec.ts';
+import type { HostStatus } from '../src/core/standing.ts';
 import { hostWorkflowId } from '../src/names.ts';
 import type { ChosenHost, SiteActivities } from './contract.ts';
 import { createDrainActivities, type PlanningDeps } from './drain.ts';
@@ -65,9 +67,10 @@ export function createPlanningActivities(
       perform(async (io) => {
         const standing = await readStanding(session);
         const snapshot = await inventory.snapshot(io);
-        const { start, waitFor } = nextHosts({
+        const busy = await findBusyHosts(standing, snapshot);
+        const { start, waitFor = busy.waitFor } = nextHosts({
           snapshot,
-          scope: standing.scope,
+          scope: busy.scope,
           inFlight: standing.out,
           freeSlots: slots,
           budget: standing.budget,
@@ -92,6 +95,24 @@ export function createPlanningActivities(
         return { start: fresh, alreadyDone, ...(waitFor === undefined ? {} : { waitFor }) };
       }),
   };
+
+  /** Hosts that another open session holds are passed over while that lasts, if the session is to wait for them. */
+  async function findBusyHosts(
+    standing: SessionStanding,
+    snapshot: Snapshot,
+  ): Promise<{ scope: ReadonlyMap<string, HostStatus>; waitFor?: string }> {
+    if (standing.onBusyHost === 'fail') return { scope: standing.scope };
+    const scope = new Map(standing.scope);
+    let waitFor: string | undefined;
+    for (const { name, cordonReason } of snapshot.hosts) {
+      const mark = parseMark(cordonReason);
+      if (!mark || scope.get(name) !== 'pending' || standing.sessions.includes(mark.session)) continue;
+      if ((await describe(client, mark.session))?.status.name !== 'RUNNING') continue;
+      scope.set(name, 'held');
+      waitFor ??= `${name} is taken by session ${mark.session}`;
+    }
+    return waitFor === undefined ? { scope } : { scope, waitFor };
+  }
 
   async function readStanding(session: string): Promise<SessionStanding> {
     const standing = await reader.read(session);

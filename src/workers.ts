@@ -63,8 +63,9 @@ export async function createWorkers(
         stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
       }),
     );
-    for (const site of sites) {
-      await ensureReconcileSchedule(client, site, config.sites[site]?.reconcileEvery ?? 'off');
+    // Also for sites whose activities run elsewhere: a worker that serves only its site makes no Schedule.
+    for (const [site, { reconcileEvery }] of Object.entries(config.sites)) {
+      await ensureReconcileSchedule(client, site, reconcileEvery);
     }
   }
   return {

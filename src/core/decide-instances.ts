@@ -40,7 +40,8 @@ export function decideInstance(
   }
 }
 
-const firstWay = (mode: InstanceMode): 'live' | 'cold' | 'stop' => (mode === 'live-then-cold' ? 'live' : mode);
+const firstWay = (mode: InstanceMode): 'live' | 'cold' | 'stop' =>
+  mode === 'live-then-cold' ? 'live' : mode;
 
 function leave(ability: InstanceAbility, mode: InstanceMode, liveTries: number): Verdict {
   if (mode !== 'live-then-cold') return allowed(ability, mode, `instances.mode "${mode}"`);

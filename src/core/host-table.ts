@@ -173,6 +173,12 @@ export class HostTable {
     if (checkpoint) this.checkpoints.set(hold.host, checkpoint);
   }
 
+  /** A host that was not touched after all is to be taken later. */
+  requeue(host: string): void {
+    this.out.delete(host);
+    this.set(host, 'pending');
+  }
+
   /** Held hosts back among those to be taken. */
   retryHeld(host: string): void {
     this.set(host, 'pending');

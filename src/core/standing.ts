@@ -48,6 +48,7 @@ export interface Standing {
   budget: Budget;
   instances: InstanceWishes;
   actions: SessionSpec['actions'];
+  onBusyHost: SessionSpec['onBusyHost'];
   held: Hold[];
   checkpoints: Record<string, Checkpoint>;
   /** Sessions whose marks count as this one's, itself first. */

@@ -102,6 +102,11 @@ export class HostRunner {
       return;
     }
     const found = viewFailure(error);
+    if (found.code === 'HostBusy' && record.spec.onBusyHost === 'wait') {
+      // Another session has got it first; it is chosen again when that one lets go.
+      record.table.requeue(host);
+      return;
+    }
     const checkpoint = failureDetails(error)?.checkpoint;
     if (checkpoint?.rolledBack === true) {
       record.failedAndRolledBack += 1;

@@ -214,6 +214,7 @@ export class SessionRecord {
       budget: this.budget,
       instances: this.spec.instances,
       actions: this.spec.actions,
+      onBusyHost: this.spec.onBusyHost,
       held: [...this.table.held.values()],
       checkpoints: Object.fromEntries(this.table.checkpoints),
       sessions: [this.id, ...this.adopts],

@@ -28,7 +28,7 @@ const PLANNED_AHEAD = 1_000;
 const OWN_ACTIVITY_MS = 10 * 60_000;
 
 /** With nothing in flight and nothing to start, the site is looked at again after this long. */
-const LOOK_AGAIN_MS = 60_000;
+const LOOK_AGAIN_MS = 15_000;
 
 /**
  * The course of one session. Which host comes next is decided by an activity over fresh data; what is decided here
