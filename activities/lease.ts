@@ -7,8 +7,9 @@ import { MaintenanceError } from '../src/core/errors.ts';
 const LEASE_MS = 3_000;
 
 /**
- * Lost by a worker that stands still: suspended, or starved of processor time. Temporal takes it for dead and lets another
- * one go on, so an order that follows from what it saw before, or from an attempt it was given before, is out of date.
+ * Lost by a worker that stands still, suspended or starved of processor time, and by one that Temporal has not heard of.
+ * It is taken for dead and another one goes on, so an order that follows from what it saw before, or from an attempt it
+ * was given before, is out of date.
  */
 export class Lease {
   readonly #context: Context;
@@ -17,6 +18,10 @@ export class Lease {
 
   constructor(context: Context) {
     this.#context = context;
+    context.cancellationSignal.addEventListener('abort', () => {
+      const details = context.cancellationDetails;
+      if (details?.notFound === true || details?.timedOut === true) this.#lose();
+    });
   }
 
   /** To be awaited before anything else: asks Temporal after an attempt that is old by now. Throws PlatformUnreachable. */
@@ -27,7 +32,7 @@ export class Lease {
     try {
       await client.activity.heartbeat(info.taskToken, info.heartbeatDetails);
     } catch (error) {
-      if (!isWanted(error)) throw lost(ageMs, error);
+      if (!isWanted(error)) throw lost(error);
     }
   }
 
@@ -44,8 +49,11 @@ export class Lease {
   }
 
   #check(): void {
-    const pauseMs = Date.now() - this.#renewedAt;
-    if (pauseMs > LEASE_MS) this.#controller.abort(lost(pauseMs));
+    if (Date.now() - this.#renewedAt > LEASE_MS) this.#lose();
+  }
+
+  #lose(): void {
+    this.#controller.abort(lost());
   }
 }
 
@@ -55,9 +63,9 @@ const isWanted = (answer: unknown): boolean =>
   answer instanceof ActivityPausedError ||
   answer instanceof ActivityResetError;
 
-const lost = (pauseMs: number, cause?: unknown): MaintenanceError =>
+const lost = (cause?: unknown): MaintenanceError =>
   new MaintenanceError(
     'PlatformUnreachable',
-    `the worker stood still for ${pauseMs} ms, and another one may have gone on`,
+    'the worker stood still, or was cut off from Temporal, and another one may have gone on',
     { cause },
   );

@@ -132,7 +132,8 @@ async function holdHost(run: HostRun, error: unknown): Promise<never> {
     retryable: found.retryable,
   };
   run.showFailure(`${code}: ${found.message}`);
-  throw failWith(code, `${run.input.host}: ${failedStep}: ${found.message}`, details);
+  const what = run.input.purpose === 'restore' ? 'could not be put back' : failedStep;
+  throw failWith(code, `${run.input.host}: ${what}: ${found.message}`, details);
 }
 
 async function rollBack(run: HostRun): Promise<void> {

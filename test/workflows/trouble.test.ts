@@ -229,13 +229,17 @@ describe('trouble', () => {
     ];
     const reads: Operation[] = ['inventory', 'task:migrate', 'task:enter', 'task:work', 'task:exit'];
     const writes: Operation[] = ['cordon', 'migrate', 'enter', 'work', 'exit', 'uncordon'];
+    /** Requests of the webhook have a time limit of their own, longer than a test may take. */
+    const isWork = (operation: Operation): boolean => operation.includes('work');
     const nameOf = (effect: Effect): string =>
       effect.kind === 'fail' ? `fail with ${effect.status}` : effect.kind;
 
     for (const effect of effects) {
       test(`${nameOf(effect)} on any request for a host`, async () => {
         const rack = nextRack();
-        const operations = unanswered.includes(effect) ? writes : [...reads, ...writes];
+        const operations = (unanswered.includes(effect) ? writes : [...reads, ...writes]).filter(
+          (operation) => effect.kind !== 'hang' || !isWork(operation),
+        );
         for (const operation of operations) await rack.fault(effect, operation, { times: 1 });
         const report = await done(rack, await rack.start());
         assert.equal(report.instances.moved, 4);
@@ -261,10 +265,11 @@ describe('trouble', () => {
     for (const effect of unanswered) {
       test(`${nameOf(effect)} on reads of a task`, async () => {
         const rack = nextRack();
-        for (const operation of reads) await rack.fault(effect, operation, { times: 1 });
+        const operations = reads.filter((operation) => effect.kind !== 'hang' || !isWork(operation));
+        for (const operation of operations) await rack.fault(effect, operation, { times: 1 });
         const report = await done(rack, await rack.start());
         assert.equal(report.instances.moved, 4);
-        assert.deepEqual(rack.struck(), Object.fromEntries(reads.map((operation) => [operation, 1])));
+        assert.deepEqual(rack.struck(), Object.fromEntries(operations.map((operation) => [operation, 1])));
       });
     }
   });

@@ -38,7 +38,7 @@ export class HostRun {
   /** Instances still to go, by id. */
   readonly left = new Map<string, InstanceRef>();
   readonly desk: ApprovalDesk & { answers: ApproveMessage[] };
-  step: Step = 'precheck';
+  step: Step;
   /** Set just before the platform is asked: after a crash it may have been, and leaving is harmless if it was not. */
   entered: boolean;
 
@@ -53,6 +53,8 @@ export class HostRun {
 
   constructor(input: HostMaintenanceInput) {
     this.input = input;
+    // A host that is only put back still stands where it was held.
+    this.step = input.purpose === 'restore' ? (input.checkpoint?.step ?? 'precheck') : 'precheck';
     this.entered = input.checkpoint?.entered ?? false;
     this.actionsDone = new Set(input.checkpoint?.actionsDone);
     this.actionFailures = input.checkpoint?.actionFailures ?? 0;

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { renderHost, renderSession } from '../../src/core/details.ts';
+import type { Progress } from '../../src/core/progress.ts';
+
+const running: Progress = {
+  session: 'rack-12',
+  site: 'demo',
+  state: 'PLANNED_MAINTENANCE',
+  reason: '',
+  hosts: { total: 12, pending: 5, inFlight: 1, done: 6, held: 0, skipped: 0, rolledBack: 0 },
+  instances: { total: 60, moved: 27, stopped: 0 },
+  inFlight: [{ host: 'compute-05', step: 'drain', moved: 2, total: 5, since: '2027-03-01T22:10:00.000Z' }],
+  held: [],
+  next: ['compute-06', 'compute-08'],
+  blockedBy: [],
+  percent: 50,
+  startedAt: '2027-03-01T22:00:00.000Z',
+  eta: '2027-03-01T22:25:00.000Z',
+};
+
+const linesOf = (details: string): string[] => details.split('\n').map((line) => line.trim());
+
+test('a session begins with state, bar, share and end, then counts', () => {
+  const lines = linesOf(renderSession(running));
+  assert.deepEqual(lines.slice(0, -1), [
+    '**PLANNED_MAINTENANCE** ██████████░░░░░░░░░░ 50 % · done about 2027-03-01 22:25 UTC',
+    '6 of 12 hosts done · 1 out · 5 to go · 27 of 60 instances moved',
+    'Out: compute-05 drain 2 of 5',
+    'Next: compute-06, compute-08',
+  ]);
+});
+
+test('the last line is empty, for the pane clips it', () => {
+  assert.equal(linesOf(renderSession(running)).at(-1), '');
+});
+
+test('what blocks stands before what is out, by name, the worst first, and not all of it', () => {
+  const blockedBy = ['a: broken', 'b: broken', 'c: broken', 'd: broken'];
+  const reason = '4 held: signal continue to retry, skip or roll back';
+  const lines = linesOf(renderSession({ ...running, blockedBy, reason }));
+  assert.equal(lines[2], '**Blocked by:** a: broken — b: broken — c: broken — and 1 more');
+  assert.equal(lines[3], reason);
+});
+
+test("vendors' words stay one short line, and are no Markdown", () => {
+  const [, , shown = ''] = linesOf(
+    renderSession({ ...running, blockedBy: [`*no*\n<b>room</b> ${'x'.repeat(500)}`] }),
+  );
+  assert.match(shown, /^\*\*Blocked by:\*\* \\\*no\\\* \\<b\\>room\\<\/b\\> x+…$/);
+  assert.ok(shown.length < 200);
+});
+
+test('a host says where it is, what it waits for, and who is still there', () => {
+  const host = {
+    host: 'compute-05',
+    session: 'rack-12',
+    step: 'drain',
+    gone: 1,
+    left: ['web-1', 'db_2'],
+  } as const;
+  const lines = linesOf(renderHost({ ...host, left: [...host.left], waitsFor: 'room elsewhere' }));
+  assert.deepEqual(lines.slice(0, -1), [
+    '**compute-05** · drain · █████░░░░░░░░░░░░░░░',
+    '**Waits for:** room elsewhere',
+    '1 of 3 instances have left · still here: web-1, db\\_2',
+    'Session: rack-12',
+  ]);
+});
+
+test('a host whose run has ended early says why', () => {
+  const details = renderHost({
+    host: 'compute-04',
+    session: 'rack-12',
+    step: 'work',
+    gone: 5,
+    left: [],
+    failedWith: 'ActionFailed: checksum mismatch',
+  });
+  assert.match(details, /\*\*Failed:\*\* ActionFailed: checksum mismatch/);
+});
