@@ -92,8 +92,6 @@ export interface SiteActivities {
 
   /** Throws HostBusy when the host carries the mark of another session that is open. */
   precheckHost(request: DrainRequest): Promise<DrainPlan>;
-  /** Waits while the host carries the mark of another session that is open. */
-  awaitRelease(request: HostRef): Promise<void>;
   cordonHost(request: HostRef): Promise<void>;
   planDrain(request: DrainRequest & { failed: FailedMove[] }): Promise<DrainPlan>;
   moveInstance(

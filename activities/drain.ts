@@ -3,21 +3,18 @@ import type { Client } from '@temporalio/client';
 import { decideInstance } from '../src/core/decide-instances.ts';
 import { MaintenanceError } from '../src/core/errors.ts';
 import type { InstanceDecision, InstanceRef } from '../src/core/host-run.ts';
-import type { Host, Instance, InstanceAbility } from '../src/core/inventory.ts';
-import { parseMark, type Mark } from '../src/core/mark.ts';
+import type { Instance, InstanceAbility } from '../src/core/inventory.ts';
+import { parseMark } from '../src/core/mark.ts';
 import { placeInstances } from '../src/core/planning/place-instances.ts';
 import type { Snapshot } from '../src/core/planning/snapshot.ts';
 import { Targets } from '../src/core/planning/targets.ts';
 import type { Driver, HostCheck } from '../src/drivers/driver.ts';
-import type { DrainPlan, DrainRequest, FailedMove, HostRef, SiteActivities } from './contract.ts';
+import type { DrainPlan, DrainRequest, FailedMove, SiteActivities } from './contract.ts';
 import { ownMark } from './host.ts';
 import type { InventoryCache } from './inventory-cache.ts';
 import { perform, type Io } from './io.ts';
 import { describe } from './session.ts';
 import type { StandingReader } from './standing-reader.ts';
-
-/** Another session's host is looked at again after this long. */
-const LOOK_AGAIN_MS = 2_000;
 
 export interface PlanningDeps {
   driver: Driver;
@@ -28,7 +25,7 @@ export interface PlanningDeps {
 
 export function createDrainActivities(
   deps: PlanningDeps,
-): Pick<SiteActivities, 'precheckHost' | 'awaitRelease' | 'planDrain'> {
+): Pick<SiteActivities, 'precheckHost' | 'planDrain'> {
   const { driver, client } = deps;
   return {
     precheckHost: (request) =>
@@ -49,16 +46,6 @@ export function createDrainActivities(
         return plan;
       }),
 
-    awaitRelease: (ref) =>
-      perform(async (io) => {
-        for (;;) {
-          const { host } = await driver.inspect(ref.host, io);
-          const mark = foreignMark(host, ref);
-          if (!mark || !(await isOpen(mark.session))) return;
-          await io.sleep(LOOK_AGAIN_MS);
-        }
-      }),
-
     planDrain: (request) =>
       perform(async (io) => {
         const check = await driver.precheck(request.host, io);
@@ -68,24 +55,18 @@ export function createDrainActivities(
 
   /** A host that carries another session's mark is that session's. */
   async function refuseForeignHost({ host }: HostCheck, request: DrainRequest): Promise<void> {
-    const mark = foreignMark(host, request);
+    if (ownMark(host, request)) return;
+    const mark = parseMark(host.cordonReason);
     if (!mark) return;
-    throw (await isOpen(mark.session))
+    const owner = await describe(client, mark.session);
+    throw owner?.status.name === 'RUNNING'
       ? new MaintenanceError('HostBusy', `${host.name} is held by session ${mark.session}`)
       : new MaintenanceError(
           'HostBlocked',
           `${host.name} was left out of service by session ${mark.session}, which has ended; the reconcile workflow puts it back`,
         );
   }
-
-  async function isOpen(session: string): Promise<boolean> {
-    return (await describe(client, session))?.status.name === 'RUNNING';
-  }
 }
-
-/** The mark of a session that is not ours. */
-const foreignMark = (host: Host, ref: HostRef): Mark | undefined =>
-  ownMark(host, ref) ? undefined : parseMark(host.cordonReason);
 
 function foreignMaintenance({ host }: HostCheck, request: DrainRequest): string[] {
   const isOut =

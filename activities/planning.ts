@@ -20,7 +20,7 @@ const PROBLEMS_NAMED = 20;
 
 type PlanningActivities = Pick<
   SiteActivities,
-  'resolveSession' | 'planSession' | 'chooseHosts' | 'precheckHost' | 'awaitRelease' | 'planDrain'
+  'resolveSession' | 'planSession' | 'chooseHosts' | 'precheckHost' | 'planDrain'
 >;
 
 export function createPlanningActivities(

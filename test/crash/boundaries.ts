@@ -5,12 +5,12 @@ import type { Expectations } from '../../src/simulator/checker.ts';
 import type { FaultSpec } from '../../src/simulator/faults.ts';
 import type { FleetInput } from '../../src/simulator/fleet.ts';
 import type { JournalEntry } from '../../src/simulator/journal.ts';
-import { untilJournal, workAt, type Fleets, type Rig } from '../support/rig.ts';
+import { untilJournal, workAt, type Rig } from '../support/rig.ts';
 
 type Operation = FaultSpec['match']['operation'];
 
-/** Host that the session takes out; the other one of the fleet is empty and takes its instances. */
-export const HOST = 'compute-01';
+/** Host that a session takes out; the other one of the fleet is empty and takes its instances. */
+const HOST = 'compute-01';
 
 /** So long that a task is still running when the next worker looks for it. */
 const LONG_MS = 12_000;
@@ -23,11 +23,11 @@ export interface Boundary {
   fleet: FleetInput;
   session: Omit<SessionInput, 'site'>;
   /** A request that is done but not answered, and how many of its kind are answered before. */
-  unanswered?: { operation: Operation; after?: number; host?: string; instance?: string };
+  unanswered?: { operation: Operation; after?: number; host?: string };
   /** Whether an entry of the journal says that the engine is there. */
-  reached(entry: JournalEntry): boolean;
+  reached: (entry: JournalEntry) => boolean;
   /** When to cancel the session before. */
-  cancelAt?(entry: JournalEntry): boolean;
+  cancelAt?: (entry: JournalEntry) => boolean;
   expectations: Expectations;
 }
 
@@ -37,7 +37,7 @@ type Play = Pick<Boundary, 'reached' | 'unanswered' | 'cancelAt'> & {
   expectations?: Expectations;
 };
 
-export function boundary(name: string, { durations = {}, instances, expectations, ...play }: Play): Boundary {
+function boundary(name: string, { durations = {}, instances, expectations, ...play }: Play): Boundary {
   const { moveMs = 10, ...others } = durations;
   return {
     name,
@@ -59,7 +59,7 @@ export function boundary(name: string, { durations = {}, instances, expectations
   };
 }
 
-export const type =
+const type =
   (wanted: JournalEntry['type']) =>
   (entry: JournalEntry): boolean =>
     entry.type === wanted;
@@ -69,26 +69,20 @@ const posted =
   (entry: JournalEntry): boolean =>
     entry.type === 'request' && entry.method === 'POST' && path.test(entry.path);
 
-export const STOP = { mode: 'stop' } as const;
+const STOP = { mode: 'stop' } as const;
 
 /** Work is not asked for, and not forbidden: one that runs is let come to its end. */
 const CANCELLED = { expectations: { worked: [] } };
 
-/**
- * Starts the session of a boundary on its site, and waits until it is there. What is unanswered stays so, or is answered
- * after `answerAfterMs`.
- */
-async function bringTo(
+/** Starts the session of a boundary on its site, and waits until it is there. */
+export async function bringTo(
   rig: Rig,
   { name, session: input, unanswered, reached, cancelAt }: Boundary,
-  answerAfterMs?: number,
 ): Promise<WorkflowHandle> {
   const simulator = rig.simulator(name);
   if (unanswered) {
-    simulator.faults.add({
-      match: { after: 0, probability: 1, times: 1, ...unanswered },
-      effect: { kind: 'hang', ...(answerAfterMs === undefined ? {} : { ms: answerAfterMs }) },
-    });
+    const match = { after: 0, probability: 1, times: 1, ...unanswered };
+    simulator.faults.add({ match, effect: { kind: 'hang' } });
   }
   const session = await rig.startSession(name, input);
   if (cancelAt) {
@@ -98,25 +92,6 @@ async function bringTo(
   await untilJournal(simulator, reached, name);
   return session;
 }
-
-/** Brings the sessions of all boundaries there, each on a site of its own; by name. */
-export const bringAllTo = async (
-  rig: Rig,
-  boundaries: readonly Boundary[],
-  answerAfterMs?: number,
-): Promise<Map<string, WorkflowHandle>> =>
-  new Map(
-    await Promise.all(
-      boundaries.map(async (one): Promise<[string, WorkflowHandle]> => [
-        one.name,
-        await bringTo(rig, one, answerAfterMs),
-      ]),
-    ),
-  );
-
-/** Sites for the boundaries. */
-export const fleetsOf = (boundaries: readonly Boundary[]): Fleets =>
-  Object.fromEntries(boundaries.map(({ name, fleet }) => [name, fleet]));
 
 /** Every boundary from a session's first look to its last: orders not answered, tasks under way, tasks that ended unseen. */
 export const BOUNDARIES: Boundary[] = [

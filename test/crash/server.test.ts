@@ -3,20 +3,17 @@ import { test } from 'node:test';
 import { checkJournal } from '../../src/simulator/checker.ts';
 import { reportFrom, startRigWithServer } from '../support/rig.ts';
 import { hardSession, randomMoments, untilChanged } from './hard-session.ts';
+import { seed, serverKills } from './tier.ts';
 
-/** The soak tier asks for more, and for others. */
-const KILLS = Number(process.env.CRASH_SERVER_KILLS ?? 3);
-const SEED = Number(process.env.CRASH_SEED ?? 1);
-
-test(`a Temporal server that is killed ${KILLS} times (seed ${SEED}) and comes back loses nothing`, async (t) => {
+test(`a Temporal server that is killed (${serverKills} times, seed ${seed}) and comes back has lost nothing`, async (t) => {
   const site = 'outage';
-  const hard = hardSession(site, Math.max(4, KILLS));
+  const hard = hardSession(site, Math.max(4, serverKills));
   const rig = await startRigWithServer({ [site]: hard.fleet });
   t.after(() => rig.stop());
   const simulator = rig.simulator(site);
   await rig.startWorker();
   const session = await rig.startSession(site, hard.session);
-  for (const moment of randomMoments(hard, KILLS, SEED)) {
+  for (const moment of randomMoments(hard, serverKills, seed)) {
     await untilChanged(simulator, moment);
     await rig.server.kill();
     await rig.server.restart();

@@ -3,30 +3,27 @@ import { after, before, describe, test } from 'node:test';
 import type { WorkflowHandle } from '@temporalio/client';
 import { checkJournal } from '../../src/simulator/checker.ts';
 import { reportFrom, startRig, type Rig } from '../support/rig.ts';
-import { BOUNDARIES, bringAllTo, fleetsOf } from './boundaries.ts';
+import { BOUNDARIES, bringTo } from './boundaries.ts';
 import { hardSession, randomMoments, untilChanged } from './hard-session.ts';
-
-/** The soak tier asks for more, and for others. */
-const KILLS = Number(process.env.CRASH_KILLS ?? 8);
-const SEED = Number(process.env.CRASH_SEED ?? 1);
+import { kills, seed } from './tier.ts';
 
 describe('a worker that is killed at the boundary of an activity is replaced, and nothing is done twice', () => {
   let rig: Rig;
-  let sessions: Map<string, WorkflowHandle>;
+  let sessions: WorkflowHandle[];
 
   // One kill strikes all boundaries at once: each is held on a site of its own.
   before(async () => {
-    rig = await startRig(fleetsOf(BOUNDARIES));
+    rig = await startRig(Object.fromEntries(BOUNDARIES.map(({ name, fleet }) => [name, fleet])));
     const worker = await rig.startWorker();
-    sessions = await bringAllTo(rig, BOUNDARIES);
+    sessions = await Promise.all(BOUNDARIES.map((boundary) => bringTo(rig, boundary)));
     await worker.kill();
     await rig.startWorker();
   });
   after(() => rig.stop());
 
-  for (const { name, expectations, cancelAt } of BOUNDARIES) {
+  for (const [index, { name, expectations, cancelAt }] of BOUNDARIES.entries()) {
     test(name, async () => {
-      const session = sessions.get(name);
+      const session = sessions[index];
       assert.ok(session);
       const report = await reportFrom(session);
       assert.equal(report.state, cancelAt ? 'MAINTENANCE_CANCELLED' : 'MAINTENANCE_DONE');
@@ -35,15 +32,15 @@ describe('a worker that is killed at the boundary of an activity is replaced, an
   }
 });
 
-test(`a worker that is killed ${KILLS} times at random (seed ${SEED}) brings its session to the end`, async (t) => {
+test(`a session whose workers are killed at random (${kills} times, seed ${seed}) comes to its end`, async (t) => {
   const site = 'random';
-  const hard = hardSession(site, Math.max(8, KILLS / 2));
+  const hard = hardSession(site, Math.max(8, Math.ceil(kills / 2)));
   const rig = await startRig({ [site]: hard.fleet });
   t.after(() => rig.stop());
   const simulator = rig.simulator(site);
   let worker = await rig.startWorker();
   const session = await rig.startSession(site, hard.session);
-  for (const moment of randomMoments(hard, KILLS, SEED)) {
+  for (const moment of randomMoments(hard, kills, seed)) {
     await untilChanged(simulator, moment);
     await worker.kill();
     worker = await rig.startWorker();

@@ -44,14 +44,20 @@ async function record(engine: Engine): Promise<void> {
   await save('host-continued', host(engine, holds[0]?.host ?? ''));
 
   const rest = { plugin: 'approval', type: 'host' } as const;
-  const cancelled = await engine.start({ hosts: ['compute-01'], instances: { mode: 'stop' }, actions: [rest] }, 'cancelled');
+  const cancelled = await engine.start(
+    { hosts: ['compute-01'], instances: { mode: 'stop' }, actions: [rest] },
+    'cancelled',
+  );
   await engine.until(cancelled, ({ blockedBy }) => blockedBy.length > 0);
   await cancelled.signal('cancel', { reason: 'recorded' });
   await ended(cancelled);
   await save('session-cancelled', cancelled);
   await save('host-rolled-back', host(engine, 'compute-01'));
 
-  const paused = await engine.start({ hosts: ['compute-01', 'compute-02'], pauseBetweenHosts: '100ms' }, 'paused');
+  const paused = await engine.start(
+    { hosts: ['compute-01', 'compute-02'], pauseBetweenHosts: '100ms' },
+    'paused',
+  );
   await paused.signal('pause', { reason: 'recorded' });
   await engine.until(paused, ({ state }) => state === 'MAINTENANCE_PAUSED');
   await paused.executeUpdate('setBudget', { args: [{ maxConcurrentMovesPerHost: 2 }] });

@@ -8,7 +8,7 @@ import {
   executeChild,
 } from '@temporalio/workflow';
 import { durationMs } from '../../src/core/duration.ts';
-import { MaintenanceError, type ErrorCode } from '../../src/core/errors.ts';
+import { MaintenanceError } from '../../src/core/errors.ts';
 import type {
   Checkpoint,
   HostFailureDetails,
@@ -17,8 +17,7 @@ import type {
   HostOutcome,
 } from '../../src/core/host-run.ts';
 import { hostWorkflowId } from '../../src/names.ts';
-import { callSession, callSite } from '../activity-calls.ts';
-import { viewFailure } from '../failures.ts';
+import { callSession } from '../activity-calls.ts';
 import { hostMaintenance } from '../host-maintenance.ts';
 import { hostAttributes } from '../search-attributes.ts';
 
@@ -26,9 +25,9 @@ import { hostAttributes } from '../search-attributes.ts';
 type WaitsFor = (what: string | undefined) => void;
 
 /**
- * Runs the workflow of one host as a child and waits for its end. The id is the lock: where another session has it, or
- * holds the host without working on it, this waits or fails, as the session says. A run that an earlier history of this
- * same session has left (after a reset) is not repeated: its outcome counts.
+ * Runs the workflow of one host as a child and waits for its end. The id is the lock: where another session has it,
+ * this waits or fails, as the session says. A run that an earlier history of this same session has left (after a reset)
+ * is not repeated: its outcome counts.
  */
 export async function runHost(input: HostMaintenanceInput, waitsFor: WaitsFor): Promise<HostOutcome> {
   const deadline = Date.now() + durationMs(input.spec.timeouts.host);
@@ -36,15 +35,10 @@ export async function runHost(input: HostMaintenanceInput, waitsFor: WaitsFor): 
     try {
       return await startHost(input);
     } catch (error) {
-      if (error instanceof WorkflowExecutionAlreadyStartedError) {
-        const outcome = await awaitOtherRun(input, waitsFor, deadline);
-        if (outcome) return outcome;
-      } else if (foundBusy(error) && input.spec.onBusyHost === 'wait') {
-        await awaitRelease(input, viewFailure(error).message, waitsFor, deadline);
-      } else {
-        throw error;
-      }
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     }
+    const outcome = await awaitOtherRun(input, waitsFor, deadline);
+    if (outcome) return outcome;
   }
 }
 
@@ -69,27 +63,6 @@ async function awaitOtherRun(
   waitsFor(undefined);
   return outcome;
 }
-
-/**
- * Waits until another session no longer holds the host. Here, and not in the host's own workflow: that would keep the
- * lock from the other session, which needs it to go on.
- */
-async function awaitRelease(
-  { site, host, session, adopts }: HostMaintenanceInput,
-  why: string,
-  waitsFor: WaitsFor,
-  deadline: number,
-): Promise<void> {
-  waitsFor(why);
-  const ref = { site, host, session, adopts, entered: false };
-  await callSite(site, 'awaitRelease', ref, { summary: `wait: ${why}`, deadline });
-  waitsFor(undefined);
-}
-
-const foundBusy = (error: unknown): boolean =>
-  error instanceof ChildWorkflowFailure &&
-  error.cause instanceof ApplicationFailure &&
-  error.cause.type === ('HostBusy' satisfies ErrorCode);
 
 /** What the failure of a host's workflow says of where the host stands. */
 export function failureDetails(error: unknown): HostFailureDetails | undefined {

@@ -37,10 +37,18 @@ export function nextHosts(request: NextHostsRequest): NextHosts {
   return { start: round.started };
 }
 
-/** It was taken out before and stands half-done, so it does not wait for safe targets. */
+/**
+ * It was taken out before and stands half-done, so it does not wait for safe targets. Nor do other hosts go before it, or
+ * one more would be out than may be: where it cannot be emptied, its precheck says so.
+ */
 function hostToResume(round: Round, first: ReadonlySet<string>): Choice | undefined {
   if (first.size === 0) return undefined;
-  return firstPlaced(round, 'any', TRIES_PER_POOL, (host) => first.has(round.nameOf(host)));
+  const placed = firstPlaced(round, 'any', Infinity, (host) => first.has(round.nameOf(host)));
+  if (placed !== undefined) return placed;
+  const stuck = round
+    .inOrder()
+    .find((one) => first.has(round.nameOf(one)) && round.obstacle(one)?.forGood !== false);
+  return stuck === undefined ? undefined : asFarAsPossible(round, stuck);
 }
 
 /** Nothing has to move off it: it is soon back, with room for others. */
