@@ -130,8 +130,8 @@ export interface HostHolder {
 export interface SessionActivities {
   /** Throws InvalidSession, with the sites that are known, when nobody serves this one. */
   lookUpSite(request: { site: string }): Promise<void>;
-  /** Throws InvalidSession when the session is unknown or still open. */
-  readLegacy(request: { session: string }): Promise<Legacy>;
+  /** Throws InvalidSession when the session is unknown, still open, or of another site. */
+  readLegacy(request: { session: string; site: string }): Promise<Legacy>;
   /** Who has the host's workflow open now. */
   findHolder(request: { site: string; host: string }): Promise<HostHolder | undefined>;
   /** Waits until the host's workflow closes; its outcome when it was done on behalf of this chain. */

@@ -155,7 +155,7 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
     const { host } = await driver.inspect(ref.host, io);
     if (expected.includes(host.standing)) return;
     const vendor = cause?.vendor ?? cause?.message;
-    throw new MaintenanceError(code, `${ref.host} is ${host.standing}`, {
+    throw new MaintenanceError(code, `${ref.host} is "${host.standing}", not "${expected[0]}"`, {
       ...(vendor === undefined ? {} : { vendor }),
       ...(cause === undefined ? {} : { cause }),
     });

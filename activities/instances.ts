@@ -25,7 +25,7 @@ export function createInstanceActivities(driver: Driver, inventory: InventoryCac
           subject: id,
           abort: driver.capabilities.abortMove,
           start: () => driver.move(id, { how, ...(target === undefined ? {} : { target }) }, io.uncut),
-        });
+        }).catch(unlessDeleted);
         // A cancelled activity still has to see where the instance ended up.
         const after = await driver.locate(
           id,
@@ -55,7 +55,7 @@ export function createInstanceActivities(driver: Driver, inventory: InventoryCac
             subject: id,
             abort: false,
             start: () => driver.stop(id, markOf(ref), io.uncut),
-          });
+          }).catch(unlessDeleted);
           const after = await driver.locate(id, io);
           if (after && isRunning(after))
             throw notDone('MoveFailed', `${name} still runs on ${after.host}`, end);
@@ -76,7 +76,9 @@ export function createInstanceActivities(driver: Driver, inventory: InventoryCac
           subject: id,
           abort: false,
           start: () => driver.start(id, parseMark(before.stoppedBy) ?? markOf(ref), io.uncut),
-        }).catch(unlessSomebodyElses);
+        })
+          .catch(unlessDeleted)
+          .catch(unlessSomebodyElses);
         if (!end) return { result: 'left' };
         const after = await driver.locate(id, io);
         if (after && !isRunning(after))
@@ -84,6 +86,12 @@ export function createInstanceActivities(driver: Driver, inventory: InventoryCac
         return { result: after ? 'started' : 'left' };
       }),
   };
+}
+
+/** It may have been deleted since somebody looked: that is for the next look to find. */
+function unlessDeleted(error: unknown): TaskEnd {
+  if (error instanceof MaintenanceError && error.code === 'NotFound') return { state: 'failed', error };
+  throw error;
 }
 
 /** It carries a mark, and the mark is not ours. On platforms that keep no marks, what the session remembers decides. */

@@ -2,11 +2,11 @@
 import type { Client } from '@temporalio/client';
 import { parseMark, type Mark } from '../src/core/mark.ts';
 import type { Driver } from '../src/drivers/driver.ts';
-import { hostWorkflowId } from '../src/names.ts';
+import { hostWorkflowId, SEARCH_ATTRIBUTES, WORKFLOWS } from '../src/names.ts';
 import type { SiteActivities } from './contract.ts';
 import { perform } from './io.ts';
 import { describe } from './session.ts';
-import type { StandingReader } from './standing-reader.ts';
+import type { SessionStanding, StandingReader } from './standing-reader.ts';
 
 export function createLeftoverActivities(
   driver: Driver,
@@ -37,13 +37,29 @@ export function createLeftoverActivities(
       }),
   };
 
-  /** Its own workflow runs, or its session is open and means to go on with it. */
+  /** Its own workflow runs; or its session, or an open one that has resumed it, means to go on with it. */
   async function isLookedAfter(site: string, { session, host }: Mark): Promise<boolean> {
     const run = await describe(client, hostWorkflowId(site, host));
     if (run?.status.name === 'RUNNING') return true;
     const owner = await describe(client, session);
-    if (owner?.status.name !== 'RUNNING') return false;
-    const status = (await reader.read(session))?.scope.get(host);
-    return status === 'out' || status === 'held' || status === 'pending';
+    if (owner?.status.name === 'RUNNING') return meansToGoOn(await reader.read(session), session, host);
+    for (const heir of await openSessions(site)) {
+      if (meansToGoOn(await reader.read(heir), session, host)) return true;
+    }
+    return false;
   }
+
+  async function openSessions(site: string): Promise<string[]> {
+    const query = `WorkflowType="${WORKFLOWS.maintenanceSession}" AND ExecutionStatus="Running" AND ${SEARCH_ATTRIBUTES.site}="${site}"`;
+    const found: string[] = [];
+    for await (const { workflowId } of client.workflow.list({ query })) found.push(workflowId);
+    return found;
+  }
+}
+
+/** The marks of `session` count as its own, and it is not through with the host. */
+function meansToGoOn(standing: SessionStanding | undefined, session: string, host: string): boolean {
+  if (standing?.sessions.includes(session) !== true) return false;
+  const status = standing.scope.get(host);
+  return status === 'out' || status === 'held' || status === 'pending';
 }

@@ -18,7 +18,7 @@ export function createSessionActivities(client: Client, ownSites: readonly strin
         throw invalidSession(`site: no worker serves a site named "${site}"${known}`);
       }),
 
-    readLegacy: ({ session }) =>
+    readLegacy: ({ session, site }) =>
       perform(async () => {
         const description = await describe(client, session);
         if (!description) throw invalidSession(`resumeFrom: there is no session "${session}"`);
@@ -31,6 +31,9 @@ export function createSessionActivities(client: Client, ownSites: readonly strin
         const standing = await handle.query<Standing, [{ names: boolean }]>(QUERIES.standing, {
           names: true,
         });
+        if (standing.site !== site) {
+          throw invalidSession(`resumeFrom: session "${session}" was for site ${standing.site}, not ${site}`);
+        }
         const { hosts = [], statuses, held, checkpoints, sessions } = standing;
         return { hosts, statuses, held, checkpoints, sessions };
       }),

@@ -3,12 +3,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client } from '@temporalio/client';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { stringify } from 'yaml';
 import { connectTemporal, type TemporalConnection } from '../src/client.ts';
 import { startDevServer, type DevServer } from '../src/devstack/dev-server.ts';
-import { nodeCommand } from '../src/devstack/node-command.ts';
+import { nodeCommand, packageRoot } from '../src/devstack/node-command.ts';
 import { Processes, type ManagedProcess } from '../src/devstack/processes.ts';
-import { SimulatorControl } from '../src/devstack/simulator-control.ts';
 import type { FleetInput } from '../src/simulator/fleet.ts';
 import { createNamespace } from '../test/support/namespace.ts';
 
@@ -20,32 +20,26 @@ export interface Namespace {
 
 export interface BedOptions {
   say: (line: string) => void;
-  /** Where workers write CPU profiles; absent: they are not profiled. */
+  /** Directory where workers write CPU profiles when they end; absent: they are not profiled. */
   profiles?: string;
 }
 
-export class Bed {
-  readonly directory: string;
-  readonly server: DevServer;
-  readonly #processes: Processes;
-  readonly #profiles: string | undefined;
-  readonly #temporal: TemporalConnection;
+interface Parts {
+  directory: string;
+  processes: Processes;
+  server: DevServer;
+  temporal: TemporalConnection;
+  profiles: string | undefined;
+}
 
-  private constructor(
-    directory: string,
-    server: DevServer,
-    temporal: TemporalConnection,
-    processes: Processes,
-    profiles: string | undefined,
-  ) {
-    this.directory = directory;
-    this.server = server;
-    this.#temporal = temporal;
-    this.#processes = processes;
-    this.#profiles = profiles;
+export class Bed {
+  readonly #parts: Parts;
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
-  /** The server is the one at TEMPORAL_ADDRESS, or a dev server of its own with an empty database. */
+  /** The server is the one at TEMPORAL_ADDRESS, or else a dev server of its own with an empty database. */
   static async start({ say, profiles }: BedOptions): Promise<Bed> {
     const directory = await mkdtemp(path.join(tmpdir(), 'haulout-bench-'));
     const processes = new Processes(directory, (name, how) => {
@@ -53,15 +47,25 @@ export class Bed {
     });
     try {
       const server = await startDevServer({ processes, directory, say });
-      return new Bed(directory, server, await connectTemporal(server.settings), processes, profiles);
+      const temporal = await connectTemporal(server.settings);
+      return new Bed({ directory, processes, server, temporal, profiles });
     } catch (error) {
       await processes.stop();
       throw error;
     }
   }
 
+  get server(): DevServer {
+    return this.#parts.server;
+  }
+
+  /** For files of a measurement; removed at the end. */
+  get directory(): string {
+    return this.#parts.directory;
+  }
+
   async openNamespace(): Promise<Namespace> {
-    const { connection } = this.#temporal;
+    const { connection } = this.#parts.temporal;
     const namespace = await createNamespace(connection);
     return {
       client: new Client({ connection, namespace }),
@@ -72,25 +76,26 @@ export class Bed {
   async startSimulator(
     fleet: FleetInput,
     env: NodeJS.ProcessEnv,
-  ): Promise<{ process: ManagedProcess; control: SimulatorControl }> {
+  ): Promise<{ process: ManagedProcess; url: string }> {
     const file = path.join(this.directory, 'fleet.yaml');
     await writeFile(file, stringify(fleet));
     const { program, args } = nodeCommand('src/simulator/main.ts');
-    const { process, learnt: url } = await this.#processes.start({
+    const { process, learnt: url } = await this.#parts.processes.start({
       name: 'simulator',
       program,
       args: [...args, '--port', '0', '--fleet', file],
       env,
       ready: async (line) => (await line(/^simulator listening on (\S+)/))[1] ?? '',
     });
-    return { process, control: new SimulatorControl(url) };
+    return { process, url };
   }
 
   /** Starts a worker from its source, such as `src/worker.ts`, as a process of its own. */
   async startWorker(source: string, env: NodeJS.ProcessEnv): Promise<ManagedProcess> {
+    const { processes, profiles } = this.#parts;
     const { program, args } = nodeCommand(source);
-    const profiling = this.#profiles === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', this.#profiles];
-    const { process } = await this.#processes.start({
+    const profiling = profiles === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profiles];
+    const { process } = await processes.start({
       name: 'worker',
       program,
       args: [...profiling, ...args],
@@ -100,9 +105,21 @@ export class Bed {
     return process;
   }
 
+  /** Bundles the workflows, as for production; a worker that is given the file starts sooner. */
+  async bundleWorkflows(): Promise<string> {
+    const file = path.join(this.directory, 'workflow-bundle.js');
+    const { code } = await bundleWorkflowCode({
+      workflowsPath: path.join(packageRoot, 'workflows/index.ts'),
+      logger: new DefaultLogger('ERROR'),
+    });
+    await writeFile(file, code);
+    return file;
+  }
+
   async stop(): Promise<void> {
-    await this.#temporal.connection.close();
-    await this.#processes.stop();
-    await rm(this.directory, { recursive: true });
+    const { temporal, processes, directory } = this.#parts;
+    await temporal.connection.close();
+    await processes.stop();
+    await rm(directory, { recursive: true });
   }
 }

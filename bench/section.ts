@@ -8,8 +8,8 @@ export interface Section {
 
 export const rounded = (number: number, digits = 1): string => number.toFixed(digits);
 
-/** The one in the middle; of an even number the lower of the two. */
-export function median(numbers: readonly number[]): number {
+/** The smallest of the numbers that a share of them, 0 to 1, does not exceed. */
+export function quantile(numbers: readonly number[], share: number): number {
   const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[Math.ceil(sorted.length / 2) - 1] ?? NaN;
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN;
 }

@@ -3,7 +3,7 @@ import { table } from '../src/cli/table.ts';
 import type { Bed } from './bed.ts';
 import { bare, haulout } from './contenders.ts';
 import { measureRun, type RunFigures } from './measure.ts';
-import { median, rounded, type Section } from './section.ts';
+import { quantile, rounded, type Section } from './section.ts';
 import type { SessionShape } from './shape.ts';
 
 interface Round {
@@ -24,7 +24,7 @@ export async function measureThroughput(
     measured.push(await measureRound(bed, shape, round % 2 === 0));
   }
   const ratios = measured.map(ratioOf);
-  const ratio = median(ratios);
+  const ratio = quantile(ratios, 0.5);
   const figures = { shape, rounds: measured, ratios, ratio };
   const typical = measured[ratios.indexOf(ratio)];
   return { figures, lines: typical ? describe(shape, typical, ratios) : [] };

@@ -66,7 +66,10 @@ export async function runAction(
   if (action.external) {
     await callExternal(action.external, input, { summary, deadline });
   } else if (action.plugin === 'wait') {
-    await sleep(waitMs(action), { summary: `${summary}: rest` });
+    const rest = waitMs(action);
+    if (Date.now() + rest > deadline)
+      throw new MaintenanceError('DeadlineExceeded', `${summary}: it rests longer than its timeout`);
+    await sleep(rest, { summary: `${summary}: rest` });
   } else if (action.plugin === 'approval') {
     await awaitApproval(input, deadline, desk, summary);
   } else {
@@ -83,6 +86,8 @@ async function awaitApproval(
   summary: string,
 ): Promise<void> {
   const question = `approval${input.host ? ` of ${input.host}` : ''}: signal approve`;
+  // An answer to an earlier question is no answer to this one.
+  desk.answers.length = 0;
   desk.ask(question);
   try {
     const answered = await condition(() => desk.answers.length > 0, Math.max(1, deadline - Date.now()), {

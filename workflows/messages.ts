@@ -1,5 +1,4 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { HostReport } from '../src/core/host-run.ts';
 import type { Plan, Progress, Report } from '../src/core/progress.ts';
 import type { Standing } from '../src/core/standing.ts';
 import { QUERIES, SIGNALS, UPDATES } from '../src/names.ts';
@@ -10,7 +9,7 @@ export const cancelSignal = defineSignal<[unknown]>(SIGNALS.cancel);
 export const continueSignal = defineSignal<[unknown]>(SIGNALS.continue);
 export const pauseSignal = defineSignal<[unknown]>(SIGNALS.pause);
 export const approveSignal = defineSignal<[unknown]>(SIGNALS.approve);
-export const hostReportSignal = defineSignal<[HostReport]>(SIGNALS.hostReport);
+export const hostReportSignal = defineSignal<[unknown]>(SIGNALS.hostReport);
 
 export const cancelUpdate = defineUpdate<Progress, [unknown]>(UPDATES.cancelSession);
 export const continueUpdate = defineUpdate<Progress, [unknown]>(UPDATES.continueSession);
@@ -20,4 +19,4 @@ export const setBudgetUpdate = defineUpdate<Progress, [unknown]>(UPDATES.setBudg
 export const progressQuery = defineQuery<Progress>(QUERIES.progress);
 export const planQuery = defineQuery<Plan | undefined>(QUERIES.plan);
 export const reportQuery = defineQuery<Report>(QUERIES.report);
-export const standingQuery = defineQuery<Standing, [{ names: boolean }]>(QUERIES.standing);
+export const standingQuery = defineQuery<Standing, [{ names: boolean } | undefined]>(QUERIES.standing);

@@ -135,19 +135,6 @@ export interface HostFailureDetails {
   retryable: boolean;
 }
 
-/** Sent by a host workflow to its session. */
-export interface HostReport {
-  host: string;
-  step: Step;
-  moved: number;
-  total: number;
-  stopped: number;
-  /** What it waits for, by name. */
-  waitsFor?: string;
-  /** All instances have left; its share of the move budget is free. */
-  drained?: boolean;
-}
-
 /** The one argument every action gets, also an activity of somebody else's worker, as JSON. */
 export interface ActionInput {
   session: string;

@@ -1,5 +1,6 @@
 /** The hosts of a session and how each stands: what the session decides from. Pure bookkeeping, O(1) a change. */
-import type { Checkpoint, Hold, HostOutcome, HostReport } from './host-run.ts';
+import type { HostReport } from './host-report.ts';
+import type { Checkpoint, Hold, HostOutcome } from './host-run.ts';
 import type { HostInFlight, Progress } from './progress.ts';
 import { decodeStatuses, encodeStatuses, HOST_STATUSES, type HostStatus, type OutHost } from './standing.ts';
 
@@ -168,6 +169,7 @@ export class HostTable {
 
   hold(hold: Hold, checkpoint: Checkpoint | undefined): void {
     this.out.delete(hold.host);
+    this.retry.delete(hold.host);
     this.set(hold.host, 'held');
     this.held.set(hold.host, hold);
     if (checkpoint) this.checkpoints.set(hold.host, checkpoint);

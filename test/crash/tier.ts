@@ -2,8 +2,8 @@
 
 const setting = (name: string, otherwise: number): number => Number(process.env[name] ?? otherwise);
 
-/** Workers that are killed in one session. */
-export const kills = setting('CRASH_KILLS', 8);
+/** Workers that end in one session; every fourth is told to stop, the others are killed. */
+export const workerEnds = setting('CRASH_WORKERS', 8);
 
 /** Times the server is killed in one session. */
 export const serverKills = setting('CRASH_SERVER_KILLS', 3);

@@ -5,7 +5,7 @@ import { checkJournal } from '../../src/simulator/checker.ts';
 import { reportFrom, startRig, type Rig } from '../support/rig.ts';
 import { BOUNDARIES, bringTo } from './boundaries.ts';
 import { hardSession, randomMoments, untilChanged } from './hard-session.ts';
-import { kills, seed } from './tier.ts';
+import { seed, workerEnds } from './tier.ts';
 
 describe('a worker that is killed at the boundary of an activity is replaced, and nothing is done twice', () => {
   let rig: Rig;
@@ -32,17 +32,17 @@ describe('a worker that is killed at the boundary of an activity is replaced, an
   }
 });
 
-test(`a session whose workers are killed at random (${kills} times, seed ${seed}) comes to its end`, async (t) => {
+test(`a session whose workers end at random (${workerEnds} of them, seed ${seed}) comes to its end`, async (t) => {
   const site = 'random';
-  const hard = hardSession(site, Math.max(8, Math.ceil(kills / 2)));
+  const hard = hardSession(site, Math.max(8, Math.ceil(workerEnds / 2)));
   const rig = await startRig({ [site]: hard.fleet });
   t.after(() => rig.stop());
   const simulator = rig.simulator(site);
   let worker = await rig.startWorker();
   const session = await rig.startSession(site, hard.session);
-  for (const moment of randomMoments(hard, kills, seed)) {
+  for (const [index, moment] of randomMoments(hard, workerEnds, seed).entries()) {
     await untilChanged(simulator, moment);
-    await worker.kill();
+    await (index % 4 === 3 ? worker.stop() : worker.kill());
     worker = await rig.startWorker();
   }
   const report = await reportFrom(session);

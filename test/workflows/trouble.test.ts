@@ -208,8 +208,14 @@ describe('trouble', () => {
     session: WorkflowHandle,
     expectations: Expectations = {},
   ): Promise<Report> => {
+    const { state, held } = await engine.until(
+      session,
+      (now) =>
+        now.state === 'MAINTENANCE_DONE' || (now.state === 'MAINTENANCE_FAILED' && !now.hosts.inFlight),
+      PATIENCE_MS,
+    );
+    assert.equal(state, 'MAINTENANCE_DONE', JSON.stringify(held));
     const report = await reportOf(session);
-    assert.equal(report.state, 'MAINTENANCE_DONE');
     assert.equal(report.hosts.done, report.hosts.total);
     rack.clean({ worked: [rack.host('a'), rack.host('b')], ...expectations });
     return report;
@@ -582,10 +588,12 @@ describe('trouble', () => {
 
     test('a host that somebody takes out of maintenance by hand while it is worked on is put back', async () => {
       const rack = nextRack();
-      const wait = { plugin: 'wait', type: 'host', metadata: { seconds: 1.5 } } as const;
-      const session = await rack.start({ actions: [wait] });
-      await rack.seen((entry) => entry.type === 'host.entered');
+      const approval = { plugin: 'approval', type: 'host' } as const;
+      const session = await rack.start({ hosts: [rack.host('a')], actions: [approval] });
+      await engine.until(session, ({ blockedBy }) => blockedBy.length > 0, PATIENCE_MS);
       await rack.byHand('a', 'exit');
+      await rack.seen((entry) => entry.type === 'host.exited');
+      await session.signal('approve');
       await done(rack, session, { worked: [] });
     });
 

@@ -10,11 +10,11 @@ import { renderHost } from '../../src/core/details.ts';
 import type {
   Checkpoint,
   HostMaintenanceInput,
-  HostReport,
   InstanceRef,
   MovedInstance,
   Step,
 } from '../../src/core/host-run.ts';
+import type { HostReport } from '../../src/core/host-report.ts';
 import type { ApproveMessage } from '../../src/core/session-spec.ts';
 import type { ApprovalDesk } from '../actions.ts';
 import { callSite } from '../activity-calls.ts';
@@ -160,7 +160,7 @@ export class HostRun {
       actionFailures: this.actionFailures,
       moved: this.moved,
       stopped: this.stopped,
-      left: [...this.left.values()],
+      left: this.mayStillBeLeaving(),
       rolledBack,
     };
   }

@@ -63,9 +63,12 @@ async function moveBack(run: HostRun, { id, name, from, to, how }: MovedInstance
 /** Runs all jobs, at most `lanes` at a time; throws the first failure after all have ended. */
 async function inLanes(jobs: (() => Promise<unknown>)[], lanes: number): Promise<void> {
   const queue = [...jobs];
+  const failures: unknown[] = [];
   const lane = async (): Promise<void> => {
-    for (let job = queue.shift(); job; job = queue.shift()) await job();
+    for (let job = queue.shift(); job; job = queue.shift()) {
+      await job().catch((error: unknown) => failures.push(error));
+    }
   };
-  const results = await Promise.allSettled(Array.from({ length: Math.min(lanes, jobs.length) }, lane));
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
+  await Promise.all(Array.from({ length: Math.min(lanes, jobs.length) }, lane));
+  if (failures.length > 0) throw failures[0];
 }

@@ -1,4 +1,4 @@
-import { CancellationScope, isCancellation, log } from '@temporalio/workflow';
+import { CancellationScope, ChildWorkflowFailure, isCancellation, log } from '@temporalio/workflow';
 import type { ChosenHost } from '../../activities/contract.ts';
 import { durationMs } from '../../src/core/duration.ts';
 import type { HostMaintenanceInput, HostOutcome } from '../../src/core/host-run.ts';
@@ -95,6 +95,10 @@ export class HostRunner {
 
   private noteFailure(host: string, error: unknown): void {
     const { record } = this;
+    if (isCancellation(error) && !(error instanceof ChildWorkflowFailure)) {
+      this.noteNotStarted(host);
+      return;
+    }
     if (isCancellation(error)) {
       const wasAsked = record.cancel !== undefined || record.puttingBack.has(host);
       const warning = wasAsked ? undefined : `${host}: its workflow was cancelled from outside`;
@@ -116,7 +120,24 @@ export class HostRunner {
     if (found.code === 'RollbackFailed') record.stuck.add(host);
     log.warn('host held', { host, code: found.code, message: found.message });
     const step = checkpoint?.step ?? record.table.out.get(host)?.step ?? 'precheck';
-    record.table.hold({ host, step, ...found, since: new Date(Date.now()).toISOString() }, checkpoint);
+    const message = found.message.includes(host) ? found.message : `${host}: ${found.message}`;
+    const since = new Date(Date.now()).toISOString();
+    record.table.hold({ host, step, ...found, message, since }, checkpoint);
+  }
+
+  /** Cancelled while it waited for its lock: no workflow of ours has run, so nothing was put back either. */
+  private noteNotStarted(host: string): void {
+    const { table, puttingBack } = this.record;
+    const checkpoint = table.checkpoints.get(host);
+    if (checkpoint) {
+      const message = `${host}: cancelled while it waited for another session to let go of it`;
+      const since = new Date(Date.now()).toISOString();
+      table.hold(
+        { host, step: checkpoint.step, code: 'HostBusy', message, retryable: false, since },
+        checkpoint,
+      );
+    } else if (puttingBack.has(host)) table.giveUp(host, 'rolled-back');
+    else table.requeue(host);
   }
 
   private inputFor(chosen: ChosenHost, purpose: HostMaintenanceInput['purpose']): HostMaintenanceInput {

@@ -1,4 +1,5 @@
 import { getExternalWorkflowHandle, setHandler } from '@temporalio/workflow';
+import { hostReport } from '../../src/core/host-report.ts';
 import type { Progress } from '../../src/core/progress.ts';
 import {
   approveMessage,
@@ -45,13 +46,13 @@ interface Order<Message> {
 export class Operators {
   private readonly record: SessionRecord;
   private readonly hosts: HostRunner;
-  /** Ends an action of type pre or post that runs now. */
-  private readonly cancelAction: () => void;
+  /** Ends what the session itself waits for. */
+  private readonly interrupt: () => void;
 
-  constructor(record: SessionRecord, hosts: HostRunner, cancelAction: () => void) {
+  constructor(record: SessionRecord, hosts: HostRunner, interrupt: () => void) {
     this.record = record;
     this.hosts = hosts;
-    this.cancelAction = cancelAction;
+    this.interrupt = interrupt;
   }
 
   /** Registers every handler; call before anything is awaited. */
@@ -82,9 +83,11 @@ export class Operators {
     });
     setHandler(
       hostReportSignal,
-      (report) => {
-        record.table.report(report);
-        if (report.drained === true) record.touch();
+      (raw) => {
+        const report = hostReport.safeParse(raw);
+        if (!report.success) return;
+        record.table.report(report.data);
+        if (report.data.drained === true) record.touch();
         else record.show();
       },
       { description: 'From the workflows of the hosts; not for operators' },
@@ -116,7 +119,7 @@ export class Operators {
     setHandler(reportQuery, () => record.report(), {
       description: 'The report so far; the final one when the session has ended',
     });
-    setHandler(standingQuery, ({ names }) => record.standing(names), {
+    setHandler(standingQuery, (request) => record.standing(request?.names === true), {
       description: 'For the engine itself',
     });
   }
@@ -131,7 +134,7 @@ export class Operators {
   private cancel(message: CancelMessage): void {
     this.record.cancel = message;
     this.record.stuck.clear();
-    this.cancelAction();
+    this.interrupt();
   }
 
   private continue({ retry, skip, rollback, maintenanceUntil }: ContinueMessage): void {
@@ -151,7 +154,7 @@ export class Operators {
       if (!record.puttingBack.has(host)) table.retryHeld(host);
     }
     for (const host of skip ?? []) {
-      if (table.status(host) === 'held') this.hosts.putBack(host, 'skipped');
+      if (table.status(host) === 'held' || table.retry.has(host)) this.hosts.putBack(host, 'skipped');
       else table.giveUp(host, 'skipped');
     }
     for (const host of rollback ?? []) {

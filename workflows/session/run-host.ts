@@ -25,6 +25,12 @@ import { hostAttributes } from '../search-attributes.ts';
 type WaitsFor = (what: string | undefined) => void;
 
 /**
+ * A worker that dies over a decision of a host is noticed after this long. Temporal's own 10 s would be most of the time
+ * that the host stands still; a host's history is short, and is read anew well within it.
+ */
+const TASK_TIMEOUT_MS = 5_000;
+
+/**
  * Runs the workflow of one host as a child and waits for its end. The id is the lock: where another session has it,
  * this waits or fails, as the session says. A run that an earlier history of this same session has left (after a reset)
  * is not repeated: its outcome counts.
@@ -88,6 +94,7 @@ function startHost(input: HostMaintenanceInput): Promise<HostOutcome> {
     // Even a terminated session leaves its hosts time to roll back in order.
     parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
     cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+    workflowTaskTimeout: TASK_TIMEOUT_MS,
     staticSummary: `${verb} ${input.host}`,
     memo: { ...memo },
     typedSearchAttributes: hostAttributes(input),

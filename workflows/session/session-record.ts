@@ -24,6 +24,7 @@ export interface Carried {
   actions: ResolvedAction[];
   actionsDone: number[];
   actionFailures: number;
+  failedAndRolledBack: number;
   adopts: string[];
   budget: Budget;
   maintenanceUntil?: string;
@@ -66,7 +67,7 @@ export class SessionRecord {
   /** How often an action of type pre or post has reported failure. */
   actionFailures: number;
   /** Hosts that failed and were rolled back since an operator last said to go on. */
-  failedAndRolledBack = 0;
+  failedAndRolledBack: number;
   /** Hosts being put back without their maintenance, and as what they will count. */
   readonly puttingBack = new Map<string, 'rolled-back' | 'skipped'>();
   /** Hosts that could not be put back; not tried again before an operator says so. */
@@ -93,6 +94,7 @@ export class SessionRecord {
     this.actions = carried?.actions ?? [];
     this.actionsDone = new Set(carried?.actionsDone);
     this.actionFailures = carried?.actionFailures ?? 0;
+    this.failedAndRolledBack = carried?.failedAndRolledBack ?? 0;
     this.budget = carried?.budget ?? spec.budget;
     this.maintenanceUntil = carried?.maintenanceUntil ?? spec.maintenanceUntil;
     this.paused = carried?.paused;
@@ -112,6 +114,7 @@ export class SessionRecord {
       actions: this.actions,
       actionsDone: [...this.actionsDone],
       actionFailures: this.actionFailures,
+      failedAndRolledBack: this.failedAndRolledBack,
       adopts: this.adopts,
       budget: this.budget,
       ...(this.maintenanceUntil === undefined ? {} : { maintenanceUntil: this.maintenanceUntil }),

@@ -38,13 +38,13 @@ export class Session {
   private readonly record: SessionRecord;
   private readonly hosts: HostRunner;
   private readonly operators: Operators;
-  /** Where an action of type pre or post runs now. */
-  private actionScope: CancellationScope | undefined;
+  /** Where something runs that the session itself waits for. */
+  private scope: CancellationScope | undefined;
 
   constructor(spec: SessionSpec, carried?: Carried) {
     this.record = new SessionRecord(spec, carried);
     this.hosts = new HostRunner(this.record);
-    this.operators = new Operators(this.record, this.hosts, () => this.actionScope?.cancel());
+    this.operators = new Operators(this.record, this.hosts, () => this.scope?.cancel());
   }
 
   /** Registers what operators and activities may send; call before anything is awaited. */
@@ -67,9 +67,9 @@ export class Session {
       await this.planAhead();
       await this.awaitStart();
       await this.runActions('pre');
+      record.phase = 'hosts';
+      if (!record.cancel) record.enter('START_MAINTENANCE');
     }
-    record.phase = 'hosts';
-    if (!record.cancel) record.enter('START_MAINTENANCE');
     await this.takeHosts();
     record.phase = 'post';
     record.settle();
@@ -85,7 +85,7 @@ export class Session {
       const legacy =
         resumeFrom === undefined
           ? undefined
-          : await this.askTemporal('readLegacy', { session: resumeFrom }, `read session ${resumeFrom}`);
+          : await this.askTemporal('readLegacy', { session: resumeFrom, site }, `read session ${resumeFrom}`);
       const request = { site, hosts, instances, actions };
       const resolved = await this.askSite('resolveSession', request, 'resolve hosts and actions');
       record.actions = resolved.actions;
@@ -147,20 +147,17 @@ export class Session {
     const { record } = this;
     for (const { index, action } of actionsFor(record.actions, [type])) {
       if (record.cancel || record.actionsDone.has(index)) continue;
-      await this.persist(async () => {
-        this.actionScope = new CancellationScope();
-        await this.actionScope.run(() =>
-          runAction(action, index, {
-            session: record.id,
-            site: record.spec.site,
-            sessionMetadata: record.spec.metadata,
-            chain: record.chain,
-            failures: record.actionFailures,
-            deadline: Date.now() + durationMs(record.spec.timeouts.work),
-            desk: record.desk,
-          }),
-        );
-      });
+      await this.persist(() =>
+        runAction(action, index, {
+          session: record.id,
+          site: record.spec.site,
+          sessionMetadata: record.spec.metadata,
+          chain: record.chain,
+          failures: record.actionFailures,
+          deadline: Date.now() + durationMs(record.spec.timeouts.work),
+          desk: record.desk,
+        }),
+      );
       record.actionsDone.add(index);
     }
   }
@@ -173,10 +170,10 @@ export class Session {
     const { record } = this;
     while (!record.cancel) {
       try {
-        await work();
+        await this.interruptible(work);
         return;
       } catch (error) {
-        if (isCancellation(error)) return;
+        if (isCancellation(error) && this.isCancelled()) return;
         const found = viewFailure(error);
         if (found.code === 'InvalidSession' || record.spec.dryRun) throw failWith(found.code, found.message);
         if (found.code === 'ActionFailed') record.actionFailures += 1;
@@ -184,6 +181,16 @@ export class Session {
         await this.awaitOrders();
       }
     }
+  }
+
+  private isCancelled(): boolean {
+    return this.record.cancel !== undefined;
+  }
+
+  /** What the session itself waits for ends when it is cancelled. */
+  private interruptible<T>(work: () => Promise<T>): Promise<T> {
+    this.scope = new CancellationScope();
+    return this.scope.run(work);
   }
 
   private async takeHosts(): Promise<void> {
@@ -194,7 +201,8 @@ export class Session {
       else await this.startHosts();
       record.settle();
       if (this.allSettled()) return;
-      if (record.mustContinueAsNew && record.nothingRuns) await this.continueAsNew();
+      const mayEndHere = record.nothingRuns && record.cancel === undefined && record.problem === undefined;
+      if (record.mustContinueAsNew && mayEndHere) await this.continueAsNew();
       const rest = this.rest();
       const changed = (): boolean => record.version !== seen;
       if (rest === undefined) await condition(changed);
@@ -208,17 +216,21 @@ export class Session {
     if (slots <= 0 || record.table.count('pending') === 0 || !record.mayStartHosts()) return;
     try {
       const request = { site: record.spec.site, session: record.id, slots };
-      const choice = await this.askSite('chooseHosts', request, 'choose the next hosts');
+      const choice = await this.interruptible(() =>
+        this.askSite('chooseHosts', request, 'choose the next hosts'),
+      );
       record.waitFor = choice.waitFor;
       for (const outcome of choice.alreadyDone) {
         this.hosts.finished(outcome.host, () => record.table.finish(outcome));
       }
       for (const chosen of choice.start) {
-        if (!record.mayStartHosts() || record.table.status(chosen.host) !== 'pending') continue;
+        const isFree = record.table.status(chosen.host) === 'pending' && !record.puttingBack.has(chosen.host);
+        if (!record.mayStartHosts() || !isFree) continue;
         if (record.fitsWindow(chosen.estimateMs)) this.hosts.launch(chosen);
         else record.windowClosed = true;
       }
     } catch (error) {
+      if (isCancellation(error) && this.isCancelled()) return;
       record.problem = viewFailure(error);
       record.touch();
     }
@@ -226,7 +238,8 @@ export class Session {
 
   private allSettled(): boolean {
     const { record } = this;
-    if (!record.nothingRuns || record.table.held.size > 0) return false;
+    const { held, retry } = record.table;
+    if (!record.nothingRuns || held.size > 0 || retry.size > 0) return false;
     return record.cancel !== undefined || record.table.count('pending') === 0;
   }
 
@@ -244,7 +257,10 @@ export class Session {
   private windDown({ mode }: CancelMessage): void {
     const { table, stuck } = this.record;
     if (mode === 'rollback') this.hosts.cancelAll();
-    for (const host of table.held.keys()) if (!stuck.has(host)) this.hosts.putBack(host, 'rolled-back');
+    // Hosts that were to be taken up again stand where they were held.
+    for (const host of [...table.held.keys(), ...table.retry]) {
+      if (!stuck.has(host)) this.hosts.putBack(host, 'rolled-back');
+    }
   }
 
   private async end(): Promise<Report> {
