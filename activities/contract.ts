@@ -76,6 +76,8 @@ export interface MoveOutcome {
   /** `moved`: it is on `to` now. `gone`: it no longer exists, or had left by itself. */
   result: 'moved' | 'gone';
   to?: string;
+  /** It was stopped before it moved, and so is now. */
+  foundStopped?: boolean;
 }
 
 /** Activities on the queue of a site: they talk to its platform. */

@@ -118,7 +118,13 @@ async function planInstances(
     targets,
     allowUnsafe: true,
     preferred: new Map(request.placement.map(({ instance, target }) => [instance, target])),
-    avoid: new Map(failed.map(({ instance, targets: tried }) => [instance, new Set(tried)])),
+    // A host that it could not move to live may well take it cold.
+    avoid: new Map(
+      moving.flatMap(({ ability: { instance }, action }) => {
+        const before = failures.get(instance.id);
+        return before?.how === action ? [[instance.id, new Set(before.targets)]] : [];
+      }),
+    ),
   });
   const targetOf = new Map(placements.map(({ instance, target }) => [instance, target]));
   for (const { ability, action } of moving) {

@@ -121,11 +121,12 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
           warnings.push(`${words}: cordoned by somebody else, left so`);
         }
         const wrong: string[] = [];
-        for (const { id, name, to } of ref.moved) {
+        for (const { id, name, to, foundStopped = false } of ref.moved) {
           const instance = await driver.locate(id, io);
           if (!instance) warnings.push(`${name} was deleted meanwhile`);
           else if (instance.state === 'error') wrong.push(`${name} is in an error state on ${instance.host}`);
-          else if (instance.state === 'stopped') warnings.push(`${name} is stopped on ${to}`);
+          else if (instance.state === 'stopped' && !foundStopped)
+            warnings.push(`${name} is stopped on ${to}`);
         }
         for (const { id, name } of ref.started) {
           const instance = await driver.locate(id, io);

@@ -18,8 +18,9 @@ export function createInstanceActivities(driver: Driver, inventory: InventoryCac
       perform(async (io) => {
         const before = await driver.locate(id, io);
         if (!before) return { result: 'gone' };
+        const foundStopped = before.state === 'stopped';
         const settled = before.state !== 'moving';
-        if (settled && before.host !== from) return { result: 'moved', to: before.host };
+        if (settled && before.host !== from) return { result: 'moved', to: before.host, foundStopped };
         const end = await driveTask(driver, io, {
           kind: 'move',
           subject: id,
@@ -41,7 +42,7 @@ export function createInstanceActivities(driver: Driver, inventory: InventoryCac
             vendorOf(end),
           );
         }
-        return { result: 'moved', to: after.host };
+        return { result: 'moved', to: after.host, foundStopped };
       }),
 
     stopInstance: (ref) =>

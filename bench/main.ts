@@ -6,7 +6,7 @@ import { Bed } from './bed.ts';
 import { measureGrowth } from './growth.ts';
 import { planFleets } from './planning.ts';
 import { measureRecovery } from './recovery.ts';
-import type { Section } from './section.ts';
+import { rounded, type Section } from './section.ts';
 import { measureThroughput } from './throughput.ts';
 
 interface Options {
@@ -21,8 +21,11 @@ interface Options {
   json: boolean;
 }
 
-const SECTIONS = ['planning', 'throughput', 'growth', 'recovery'] as const;
+/** Those that need a server. */
+const ON_SERVER = ['throughput', 'growth', 'recovery'] as const;
+const SECTIONS = ['planning', ...ON_SERVER] as const;
 type SectionName = (typeof SECTIONS)[number];
+type Sections = Partial<Record<SectionName, Section>>;
 
 const count = (text: string): number => {
   if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('must be a whole number from 1 on');
@@ -54,12 +57,12 @@ async function bench(names: readonly SectionName[], options: Options): Promise<v
   const say = (line: string): void => {
     process.stderr.write(`${line}\n`);
   };
-  const sections: Partial<Record<SectionName, Section>> = {};
+  const sections: Sections = {};
   if (names.includes('planning')) {
     say('planning');
     sections.planning = planFleets();
   }
-  const onServer = SECTIONS.filter((name) => name !== 'planning').filter((name) => names.includes(name));
+  const onServer = ON_SERVER.filter((name) => names.includes(name));
   if (onServer.length > 0) {
     const { profiles } = options;
     const bed = await Bed.start({ say, ...(profiles === undefined ? {} : { profiles }) });
@@ -73,7 +76,7 @@ async function bench(names: readonly SectionName[], options: Options): Promise<v
 }
 
 const MEASURES: Record<
-  Exclude<SectionName, 'planning'>,
+  (typeof ON_SERVER)[number],
   (bed: Bed, options: Options, say: (line: string) => void) => Promise<Section>
 > = {
   throughput: (bed, { hosts, rounds, ...options }, say) =>
@@ -89,21 +92,18 @@ const shapeOf = ({ instances, window, moves }: Pick<Options, 'instances' | 'wind
   movesAtOnce: moves,
 });
 
-function print(sections: Partial<Record<SectionName, Section>>, { json }: Options): void {
-  const machine = { cpus: os.cpus().length, node: process.version, load: os.loadavg()[0] };
+function print(sections: Sections, { json }: Options): void {
+  const machine = { cpus: os.cpus().length, node: process.version, load: os.loadavg()[0] ?? NaN };
   const measured = Object.entries(sections);
-  const lines = json
-    ? [
-        JSON.stringify(
-          { machine, ...Object.fromEntries(measured.map(([name, { figures }]) => [name, figures])) },
-          undefined,
-          2,
-        ),
-      ]
-    : [
-        `${machine.cpus} CPUs, Node.js ${machine.node}, load ${machine.load?.toFixed(1) ?? ''}`,
-        ...measured.flatMap(([name, section]) => ['', `== ${name}`, ...section.lines]),
-      ];
+  if (json) {
+    const figures = Object.fromEntries(measured.map(([name, section]) => [name, section.figures]));
+    process.stdout.write(`${JSON.stringify({ machine, ...figures }, undefined, 2)}\n`);
+    return;
+  }
+  const lines = [
+    `${machine.cpus} CPUs, Node.js ${machine.node}, load ${rounded(machine.load)} in the last minute`,
+    ...measured.flatMap(([name, section]) => ['', `== ${name}`, ...section.lines]),
+  ];
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 

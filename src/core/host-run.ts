@@ -33,6 +33,8 @@ export interface MovedInstance extends InstanceRef {
   from: string;
   to: string;
   how: 'live' | 'cold';
+  /** It was stopped before it moved, and so is to be found. */
+  foundStopped?: boolean;
 }
 
 /**

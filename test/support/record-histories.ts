@@ -7,81 +7,147 @@ import path from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import packageJson from '../../package.json' with { type: 'json' };
+import { HostTable } from '../../src/core/host-table.ts';
+import { sessionSpec, type SessionInput } from '../../src/core/session-spec.ts';
+import { hostWorkflowId, MAINTENANCE_QUEUE, WORKFLOWS } from '../../src/names.ts';
+import type { Carried } from '../../workflows/session/session-record.ts';
 import { SITE, startEngine, type Engine } from './engine.ts';
 import { fleetOf, WORK } from './fleets.ts';
 
 const directory = path.join(import.meta.dirname, '../histories', packageJson.version);
 
-const failWork = (engine: Engine): Promise<void> =>
-  engine.fault({
+const ONE = ['compute-01'];
+const TWO = ['compute-01', 'compute-02'];
+
+async function recordDone(engine: Engine): Promise<void> {
+  const session = await engine.start({ actions: [WORK], budget: { maxConcurrentHosts: 2 } });
+  await ended(session);
+  await save('session-done', session);
+  await save('host-done', hostOf(engine, 'compute-02'));
+}
+
+async function recordHeld(engine: Engine): Promise<void> {
+  await engine.fault({
     match: { operation: 'work', times: 1 },
     effect: { kind: 'failTask', code: 'FlashFailed', message: 'checksum mismatch' },
   });
+  const session = await engine.start({ hosts: TWO, actions: [WORK] });
+  const { held } = await engine.until(session, ({ state }) => state === 'MAINTENANCE_FAILED');
+  const host = hostOf(engine, held[0]?.host ?? '');
+  await save('host-held', host);
+  await session.signal('continue');
+  await ended(session);
+  await save('session-held-and-continued', session);
+  await save('host-continued', host);
+}
 
-const save = async (name: string, handle: WorkflowHandle): Promise<void> => {
-  const history = historyToJSON(await handle.fetchHistory());
-  await writeFile(path.join(directory, `${name}.json`), `${history}\n`);
-};
+async function recordCancelled(engine: Engine): Promise<void> {
+  const session = await engine.start({
+    hosts: ONE,
+    instances: { mode: 'stop' },
+    actions: [{ plugin: 'approval', type: 'host' }],
+  });
+  await engine.until(session, ({ blockedBy }) => blockedBy.length > 0);
+  await session.signal('cancel', { reason: 'recorded' });
+  await ended(session);
+  await save('session-cancelled', session);
+  await save('host-rolled-back', hostOf(engine, 'compute-01'));
+}
 
-const host = (engine: Engine, name: string): WorkflowHandle =>
-  engine.client.workflow.getHandle(`host/${SITE}/${name}`);
+async function recordPaused(engine: Engine): Promise<void> {
+  const session = await engine.start({ hosts: TWO, pauseBetweenHosts: '100ms' });
+  await session.signal('pause', { reason: 'recorded' });
+  await engine.until(session, ({ state }) => state === 'MAINTENANCE_PAUSED');
+  await session.executeUpdate('setBudget', { args: [{ maxConcurrentMovesPerHost: 2 }] });
+  await session.executeUpdate('continueSession', { args: [{}] });
+  await ended(session);
+  await save('session-paused', session);
+}
+
+async function recordInvalid(engine: Engine): Promise<void> {
+  const session = await engine.start({ hosts: ['nowhere'] });
+  await ended(session);
+  await save('session-invalid', session);
+}
+
+/** A session that is handed a history limit of a few events, as a run hands it to the next one. */
+async function recordContinuedAsNew(engine: Engine): Promise<void> {
+  const input: SessionInput = { site: SITE, hosts: TWO };
+  const carried: Carried = {
+    table: HostTable.of(TWO, 4).toState(),
+    state: 'START_MAINTENANCE',
+    startedAt: Date.now(),
+    actions: [],
+    actionsDone: [],
+    actionFailures: 0,
+    failedAndRolledBack: 0,
+    adopts: [],
+    budget: sessionSpec.parse(input).budget,
+    historyLimit: 20,
+  };
+  const { workflow } = engine.client;
+  const first = await workflow.start(WORKFLOWS.maintenanceSession, {
+    taskQueue: MAINTENANCE_QUEUE,
+    workflowId: 'long',
+    args: [input, carried],
+  });
+  await ended(first);
+  await save('session-continued-as-new', workflow.getHandle('long', first.firstExecutionRunId));
+  await save('session-continued', workflow.getHandle('long'));
+}
+
+async function recordReconcile(engine: Engine): Promise<void> {
+  const mark = engine.simulator.journal.entries.length;
+  const session = await engine.start({
+    hosts: ONE,
+    instances: { mode: 'stop' },
+    actions: [{ plugin: 'wait', type: 'host', metadata: { seconds: 600 } }],
+  });
+  await engine.seen(({ seq, type }) => seq > mark && type === 'host.entered');
+  const host = hostOf(engine, 'compute-01');
+  await host.terminate('recorded');
+  await session.terminate('recorded');
+  const reconcile = await engine.client.workflow.start(WORKFLOWS.reconcile, {
+    taskQueue: MAINTENANCE_QUEUE,
+    workflowId: 'reconcile',
+    args: [{ site: SITE }],
+  });
+  await ended(reconcile);
+  await save('reconcile', reconcile);
+  await save('host-put-back', host);
+}
+
+const hostOf = (engine: Engine, name: string): WorkflowHandle =>
+  engine.client.workflow.getHandle(hostWorkflowId(SITE, name));
 
 const ended = (handle: WorkflowHandle): Promise<unknown> => handle.result().catch(() => undefined);
 
-async function record(engine: Engine): Promise<void> {
-  const done = await engine.start({ actions: [WORK], budget: { maxConcurrentHosts: 2 } }, 'done');
-  await ended(done);
-  await save('session-done', done);
-  await save('host-done', host(engine, 'compute-02'));
-
-  await failWork(engine);
-  const held = await engine.start({ hosts: ['compute-01', 'compute-02'], actions: [WORK] }, 'held');
-  const { held: holds } = await engine.until(held, ({ state }) => state === 'MAINTENANCE_FAILED');
-  await save('host-held', host(engine, holds[0]?.host ?? ''));
-  await held.signal('continue');
-  await ended(held);
-  await save('session-held-and-continued', held);
-  await save('host-continued', host(engine, holds[0]?.host ?? ''));
-
-  const rest = { plugin: 'approval', type: 'host' } as const;
-  const cancelled = await engine.start(
-    { hosts: ['compute-01'], instances: { mode: 'stop' }, actions: [rest] },
-    'cancelled',
+async function save(name: string, handle: WorkflowHandle): Promise<void> {
+  const history = JSON.stringify(
+    JSON.parse(historyToJSON(await handle.fetchHistory()), anywhere),
+    undefined,
+    2,
   );
-  await engine.until(cancelled, ({ blockedBy }) => blockedBy.length > 0);
-  await cancelled.signal('cancel', { reason: 'recorded' });
-  await ended(cancelled);
-  await save('session-cancelled', cancelled);
-  await save('host-rolled-back', host(engine, 'compute-01'));
+  await writeFile(path.join(directory, `${name}.json`), `${history}\n`);
+}
 
-  const paused = await engine.start(
-    { hosts: ['compute-01', 'compute-02'], pauseBetweenHosts: '100ms' },
-    'paused',
-  );
-  await paused.signal('pause', { reason: 'recorded' });
-  await engine.until(paused, ({ state }) => state === 'MAINTENANCE_PAUSED');
-  await paused.executeUpdate('setBudget', { args: [{ maxConcurrentMovesPerHost: 2 }] });
-  await paused.executeUpdate('continueSession', { args: [{}] });
-  await ended(paused);
-  await save('session-paused', paused);
-
-  const invalid = await engine.start({ hosts: ['nowhere'] }, 'invalid');
-  await ended(invalid);
-  await save('session-invalid', invalid);
-
-  const reconciled = await engine.client.workflow.start('reconcile', {
-    taskQueue: 'maintenance',
-    workflowId: 'reconciled',
-    args: [{ site: SITE }],
-  });
-  await ended(reconciled);
-  await save('reconcile', reconciled);
+/** Leaves out what only says on which machine and in which directory it was recorded; no replay reads it. */
+function anywhere(key: string, value: unknown): unknown {
+  if (key === 'stackTrace') return undefined;
+  const isProcess = typeof value === 'string' && /^\d+@/.test(value);
+  return isProcess ? 'worker' : value;
 }
 
 await mkdir(directory, { recursive: true });
 const engine = await startEngine(fleetOf(3, 2));
 try {
-  await record(engine);
+  await recordDone(engine);
+  await recordHeld(engine);
+  await recordCancelled(engine);
+  await recordPaused(engine);
+  await recordInvalid(engine);
+  await recordContinuedAsNew(engine);
+  await recordReconcile(engine);
 } finally {
   await engine.stop();
 }

@@ -109,8 +109,8 @@ async function moveAll(
   const lanes = Array.from({ length: Math.min(run.input.moveSlots, queue.length) }, lane);
   const results = await Promise.allSettled(lanes);
   for (const result of results) if (result.status === 'rejected') throw result.reason;
-  for (const { id, name } of queue) {
-    const message = 'its group may not have another member moving or stopped now';
+  for (const { id, name, groups = [] } of queue) {
+    const message = `no more members of group ${groups.join(', ')} may be moving or stopped now`;
     tries.failures.set(id, { name, code: 'MoveRefused', message });
   }
   return wanted - queue.length;
@@ -143,7 +143,8 @@ async function leave(
         request,
         `${verb} ${name} → ${target ?? '(platform chooses)'}`,
       );
-      if (outcome.result === 'moved' && outcome.to !== undefined) run.noteMoved(instance, outcome.to, action);
+      const { result, to, foundStopped = false } = outcome;
+      if (result === 'moved' && to !== undefined) run.noteMoved(instance, { to, how: action, foundStopped });
       else run.noteGone(instance);
     }
     failures.delete(id);

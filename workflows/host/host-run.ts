@@ -127,9 +127,9 @@ export class HostRun {
     this.show();
   }
 
-  noteMoved({ id, name }: InstanceRef, to: string, how: MovedInstance['how']): void {
+  noteMoved({ id, name }: InstanceRef, move: Pick<MovedInstance, 'to' | 'how' | 'foundStopped'>): void {
     this.left.delete(id);
-    this.moved.push({ id, name, from: this.input.host, to, how });
+    this.moved.push({ id, name, from: this.input.host, ...move });
     this.show();
     this.report();
   }
