@@ -2,6 +2,7 @@
 import { MaintenanceError } from '../src/core/errors.ts';
 import type { InstanceRef } from '../src/core/host-run.ts';
 import { isRunning, type Host, type HostStanding } from '../src/core/inventory.ts';
+import { listed } from '../src/core/listed.ts';
 import { formatMark, parseMark, type Mark } from '../src/core/mark.ts';
 import type { Driver, PlatformTask } from '../src/drivers/driver.ts';
 import type { HostRef, SiteActivities } from './contract.ts';
@@ -98,7 +99,10 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
 
     settleHost: (ref) =>
       perform(async (io) => {
-        for (const kind of ['enter', 'exit'] as const) {
+        const { host } = await driver.inspect(ref.host, io);
+        // Somebody else's maintenance is left to them.
+        const ours = ref.entered || ownMark(host, ref) !== undefined;
+        for (const kind of ours ? (['enter', 'exit'] as const) : []) {
           const task = await driver.findTask(kind, ref.host, io);
           if (task) await settle(task, io, kind === 'enter');
         }
@@ -134,8 +138,7 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
           else if (!isRunning(instance))
             wrong.push(`${name} was stopped by us and is ${instance.state} on ${instance.host}`);
         }
-        if (wrong.length > 0)
-          throw new MaintenanceError('VerifyFailed', wrong.slice(0, NAMES_SHOWN).join('; '));
+        if (wrong.length > 0) throw new MaintenanceError('VerifyFailed', listed(wrong, NAMES_SHOWN, '; '));
         return { warnings };
       }),
   };
@@ -176,12 +179,11 @@ export function ownMark(host: Host, ref: HostRef): Mark | undefined {
   return isOurs(mark, ref) ? mark : undefined;
 }
 
-/** `web-1, web-2 and 3 more`. */
-function names(instances: readonly InstanceRef[]): string {
-  const shown = instances.slice(0, NAMES_SHOWN).map(({ name }) => name);
-  const more = instances.length - shown.length;
-  return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ');
-}
+const names = (instances: readonly InstanceRef[]): string =>
+  listed(
+    instances.map(({ name }) => name),
+    NAMES_SHOWN,
+  );
 
 const interfered = (ref: HostRef, host: Host): MaintenanceError =>
   new MaintenanceError(

@@ -23,10 +23,13 @@ export class InventoryCache {
   }
 
   /** @param fresh read anew, whatever the age: after the platform refused what the last snapshot allowed. */
-  async snapshot(context: CallContext, fresh = false): Promise<Snapshot> {
+  async snapshot({ signal }: CallContext, fresh = false): Promise<Snapshot> {
     if (!fresh && this.#current && Date.now() < this.#current.until) return this.#current.snapshot;
-    this.#reading ??= this.#read(context).finally(() => (this.#reading = undefined));
-    return this.#reading;
+    // One that is under way may have read already what has changed since.
+    if (fresh && this.#reading)
+      await untilAborted(this.#reading, signal).catch(() => signal.throwIfAborted());
+    this.#reading ??= this.#read().finally(() => (this.#reading = undefined));
+    return untilAborted(this.#reading, signal);
   }
 
   noteMoved(instance: string, target: string): void {
@@ -42,13 +45,34 @@ export class InventoryCache {
     if (this.#reading) this.#lately.push(change);
   }
 
-  async #read(context: CallContext): Promise<Snapshot> {
+  /** Shared by several activities, so no single one of them ends it; its requests have timeouts of their own. */
+  async #read(): Promise<Snapshot> {
     const startedAt = Date.now();
     this.#lately = [];
-    const snapshot = new Snapshot(await this.#driver.inventory(context));
+    const snapshot = new Snapshot(await this.#driver.inventory({ signal: new AbortController().signal }));
     for (const change of this.#lately) change(snapshot);
     const took = Date.now() - startedAt;
     this.#current = { snapshot, until: Date.now() + Math.max(FRESH_MS, took * FRESH_FACTOR) };
     return snapshot;
   }
+}
+
+/** What the promise comes to; throws the reason of the signal once that aborts. */
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise: aborted, resolve: abort } = deferred();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    await Promise.race([promise, aborted]);
+    signal.throwIfAborted();
+    return await promise;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+function deferred(): { promise: Promise<void>; resolve: () => void } {
+  let resolve: () => void = () => undefined;
+  const promise = new Promise<void>((settle) => (resolve = settle));
+  return { promise, resolve };
 }

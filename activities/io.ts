@@ -93,6 +93,7 @@ function toFailure(error: unknown): ApplicationFailure {
       type: 'Unexpected',
       message,
       nonRetryable: false,
+      details: [{ retryable: true }],
       ...(error instanceof Error ? { cause: error } : {}),
     });
   }

@@ -1,8 +1,9 @@
 /** Activities that look at the whole site: what a session means, its plan, and which hosts come next. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ActionsConfig } from '../src/config.ts';
-import type { HostOutcome, HostSpec, ResolvedAction } from '../src/core/host-run.ts';
+import type { HostOutcome, HostSpec } from '../src/core/host-run.ts';
 import { isRunning, type Host, type Instance } from '../src/core/inventory.ts';
+import { listed } from '../src/core/listed.ts';
 import { nextHosts, type ChosenHost as Choice } from '../src/core/planning/next-hosts.ts';
 import { planSession, workSeconds } from '../src/core/planning/plan-session.ts';
 import type { Snapshot } from '../src/core/planning/snapshot.ts';
@@ -10,6 +11,7 @@ import { parseMark } from '../src/core/mark.ts';
 import type { SessionSpec } from '../src/core/session-spec.ts';
 import type { HostStatus } from '../src/core/standing.ts';
 import { hostWorkflowId } from '../src/names.ts';
+import { resolveActions } from './actions/resolve.ts';
 import type { ChosenHost, SiteActivities } from './contract.ts';
 import { createDrainActivities, type PlanningDeps } from './drain.ts';
 import { perform } from './io.ts';
@@ -36,7 +38,7 @@ export function createPlanningActivities(
         const resolved = resolveActions(actions, deps.actions);
         const found = resolveHosts(hosts, snapshot);
         const problems = [...found.problems, ...resolved.problems, ...overrideProblems(instances, snapshot)];
-        if (problems.length > 0) throw invalidSession(listed(problems));
+        if (problems.length > 0) throw invalidSession(listed(problems, PROBLEMS_NAMED, '; '));
         return {
           hosts: found.hosts,
           instances: countLeaving(found.hosts, snapshot, instances.stopped),
@@ -161,49 +163,6 @@ function resolveHosts(
 const labelOf = ({ labels, role }: Host, label: string): string | undefined =>
   labels[label] ?? (label === 'role' ? role : undefined);
 
-/** Built-in actions that need nothing of the configuration. */
-const IN_WORKFLOW = ['wait', 'approval'];
-
-function resolveActions(
-  actions: SessionSpec['actions'],
-  config: ActionsConfig,
-): { actions: ResolvedAction[]; problems: string[] } {
-  const problems: string[] = [];
-  const resolved = actions.map((action, index): ResolvedAction => {
-    const at = `actions.${index}`;
-    const { activities } = config;
-    const external = Object.hasOwn(activities, action.plugin) ? activities[action.plugin] : undefined;
-    if (external) return { ...action, external };
-    const { metadata = {} } = action;
-    if (action.plugin === 'webhook') {
-      problems.push(
-        ...choiceProblems(`${at}.metadata.endpoint`, metadata['endpoint'], config.webhook.endpoints),
-      );
-    } else if (action.plugin === 'command') {
-      problems.push(...choiceProblems(`${at}.metadata.command`, metadata['command'], config.command.allow));
-    } else if (action.plugin === 'wait') {
-      const seconds = metadata['seconds'];
-      const fine = typeof seconds === 'number' && seconds >= 0 && seconds <= 30 * 86_400;
-      if (!fine) problems.push(`${at}.metadata.seconds: must be a number of seconds from 0 to 30 days`);
-    } else if (!IN_WORKFLOW.includes(action.plugin)) {
-      const known = ['approval', 'command', 'wait', 'webhook', ...Object.keys(config.activities)]
-        .sort()
-        .join(', ');
-      problems.push(`${at}.plugin: there is no action "${action.plugin}"; known are ${known}`);
-    }
-    return action;
-  });
-  return { actions: resolved, problems };
-}
-
-function choiceProblems(at: string, value: unknown, choices: Record<string, unknown>): string[] {
-  if (typeof value === 'string' && Object.hasOwn(choices, value)) return [];
-  const known = Object.keys(choices).sort().join(', ') || 'none';
-  return [
-    `${at}: ${value === undefined ? 'nothing' : JSON.stringify(value)} is not in the configuration of the worker; it has ${known}`,
-  ];
-}
-
 function overrideProblems({ overrides }: SessionSpec['instances'], snapshot: Snapshot): string[] {
   return Object.keys(overrides).flatMap((key) =>
     snapshot.instancesCalled(key).length > 0
@@ -223,10 +182,4 @@ function countLeaving(
     const index = snapshot.indexOf(host);
     return sum + (index === undefined ? 0 : snapshot.instancesOn(index).filter(leaves).length);
   }, 0);
-}
-
-function listed(problems: readonly string[]): string {
-  const shown = problems.slice(0, PROBLEMS_NAMED);
-  const more = problems.length - shown.length;
-  return (more > 0 ? [...shown, `and ${more} more`] : shown).join('; ');
 }

@@ -2,7 +2,9 @@
 import type { Driver, PlatformTask, TaskKind, TaskStatus } from '../src/drivers/driver.ts';
 import type { Io } from './io.ts';
 
-const FIRST_POLL_MS = 50;
+/** Between two looks at a task passes a twentieth of what it has taken so far: so much is lost at its end at most. */
+const POLL_SHARE = 1 / 20;
+const SHORTEST_POLL_MS = 50;
 const LONGEST_POLL_MS = 2_000;
 
 /** An abort that the platform does not carry out is given up after this long; the next look decides by what is there. */
@@ -55,10 +57,12 @@ export async function follow(
   context: { signal: AbortSignal },
   sleep: (milliseconds: number) => Promise<void>,
 ): Promise<TaskEnd> {
-  for (let pause = FIRST_POLL_MS; ; pause = Math.min(LONGEST_POLL_MS, pause * 1.5)) {
+  const startedAt = Date.now();
+  for (;;) {
     const status = await driver.pollTask(task, context);
     if (status.state !== 'running') return status;
-    await sleep(pause);
+    const pause = (Date.now() - startedAt) * POLL_SHARE;
+    await sleep(Math.min(LONGEST_POLL_MS, Math.max(SHORTEST_POLL_MS, pause)));
   }
 }
 

@@ -1,6 +1,11 @@
 /** Activities of the session itself: they talk to Temporal, not to a platform. */
-import { ApplicationFailure } from '@temporalio/activity';
-import { WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import {
+  QueryNotRegisteredError,
+  WorkflowNotFoundError,
+  type Client,
+  type WorkflowExecutionDescription,
+} from '@temporalio/client';
 import type { HostMemo, HostOutcome } from '../src/core/host-run.ts';
 import type { Standing } from '../src/core/standing.ts';
 import { hostWorkflowId, QUERIES, siteQueue } from '../src/names.ts';
@@ -20,6 +25,11 @@ export function createSessionActivities(client: Client, ownSites: readonly strin
 
     readLegacy: ({ session, site }) =>
       perform(async () => {
+        if (session === Context.current().info.workflowExecution?.workflowId) {
+          throw invalidSession(
+            `resumeFrom: "${session}" is the id of this session itself; start it under another id`,
+          );
+        }
         const description = await describe(client, session);
         if (!description) throw invalidSession(`resumeFrom: there is no session "${session}"`);
         if (description.status.name === 'RUNNING') {
@@ -28,9 +38,12 @@ export function createSessionActivities(client: Client, ownSites: readonly strin
           );
         }
         const handle = client.workflow.getHandle(session, description.runId);
-        const standing = await handle.query<Standing, [{ names: boolean }]>(QUERIES.standing, {
-          names: true,
-        });
+        const standing = await handle
+          .query<Standing, [{ names: boolean }]>(QUERIES.standing, { names: true })
+          .catch((error: unknown) => {
+            if (!(error instanceof QueryNotRegisteredError)) throw error;
+            throw invalidSession(`resumeFrom: "${session}" is no session but a ${description.type}`);
+          });
         if (standing.site !== site) {
           throw invalidSession(`resumeFrom: session "${session}" was for site ${standing.site}, not ${site}`);
         }

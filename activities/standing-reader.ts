@@ -8,12 +8,12 @@ export interface SessionStanding extends Standing {
   scope: ReadonlyMap<string, HostStatus>;
 }
 
-/** Sessions whose host names are kept; more than one worker ever has at one time. */
-const SESSIONS_KEPT = 50;
+/** Runs of sessions whose host names are kept; more than one worker ever has at one time. */
+const RUNS_KEPT = 50;
 
 /**
- * Asks by a query, which leaves nothing in the history of the session. The names are asked for once a session and kept,
- * since they do not change.
+ * Asks by a query, which leaves nothing in the history of the session. The names are asked for once a run and kept: a
+ * run that was reset may have resolved others.
  */
 export class StandingReader {
   readonly #client: Client;
@@ -27,7 +27,7 @@ export class StandingReader {
   async read(session: string): Promise<SessionStanding | undefined> {
     try {
       const standing = await this.#query(session, false);
-      const hosts = this.#hosts.get(standing.chain) ?? (await this.#readHosts(session));
+      const hosts = this.#hosts.get(standing.run) ?? (await this.#readHosts(session));
       return { ...standing, hosts, scope: scopeOf(hosts, standing.statuses) };
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;
@@ -36,10 +36,10 @@ export class StandingReader {
   }
 
   async #readHosts(session: string): Promise<string[]> {
-    const { chain, hosts = [] } = await this.#query(session, true);
+    const { run, hosts = [] } = await this.#query(session, true);
     const [oldest] = this.#hosts.keys();
-    if (this.#hosts.size >= SESSIONS_KEPT && oldest !== undefined) this.#hosts.delete(oldest);
-    this.#hosts.set(chain, hosts);
+    if (this.#hosts.size >= RUNS_KEPT && oldest !== undefined) this.#hosts.delete(oldest);
+    this.#hosts.set(run, hosts);
     return hosts;
   }
 

@@ -68,18 +68,19 @@ export async function createWorkers(
       await ensureReconcileSchedule(client, site, reconcileEvery);
     }
   }
+  const shutdown = (): void => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
   return {
     sites,
     run: async () => {
-      try {
-        await Promise.all(workers.map((worker) => worker.run()));
-      } finally {
-        await Promise.allSettled([...drivers.values()].map((driver) => driver.close()));
-      }
+      // One that fails takes the others along; what they run still gets its time to end, with its site logged in.
+      const runs = workers.map((worker) => worker.run().finally(shutdown));
+      await Promise.allSettled(runs);
+      await Promise.allSettled([...drivers.values()].map((driver) => driver.close()));
+      await Promise.all(runs);
     },
-    shutdown: () => {
-      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-    },
+    shutdown,
   };
 }
 

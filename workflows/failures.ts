@@ -38,7 +38,7 @@ export function viewFailure(error: unknown): FailureView {
       : pick('DeadlineExceeded', 'it took longer than its timeout', false);
   }
   if (cause instanceof TerminatedFailure) {
-    return pick('HostWorkflowLost', 'the workflow of the host was terminated from outside', true);
+    return pick('HostWorkflowLost', 'the workflow of the host was terminated from outside', false);
   }
   throw error;
 }

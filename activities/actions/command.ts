@@ -12,7 +12,8 @@ const TRY_AGAIN = 75;
 
 type MaintenanceErrorOptions = ConstructorParameters<typeof MaintenanceError>[2];
 
-const metadata = z.strictObject({ command: z.string() });
+/** What a session may tell the action. */
+export const commandMetadata = z.strictObject({ command: z.string() });
 
 /**
  * An action that runs `allow[metadata.command].run`, an argument vector in which `{host}`, `{site}` and `{session}` are
@@ -24,7 +25,7 @@ const metadata = z.strictObject({ command: z.string() });
  */
 export function createCommandAction({ allow }: ActionsConfig['command']): Action {
   return async (input, context) => {
-    const { command } = readMetadata(metadata, input);
+    const { command } = readMetadata(commandMetadata, input);
     const entry = Object.hasOwn(allow, command) ? allow[command] : undefined;
     if (!entry) {
       throw new MaintenanceError(

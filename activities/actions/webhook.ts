@@ -17,7 +17,8 @@ const PASSING = new Set([408, 409, 425]);
 
 type Endpoint = ActionsConfig['webhook']['endpoints'][string];
 
-const metadata = z.strictObject({
+/** What a session may tell the action. */
+export const webhookMetadata = z.strictObject({
   endpoint: z.string(),
   /** Sent beside the action input, whose own fields win. */
   body: z.record(z.string(), z.unknown()).optional(),
@@ -54,7 +55,7 @@ interface RunningJob {
  */
 export function createWebhookAction({ endpoints }: ActionsConfig['webhook']): Action {
   return async (input, context) => {
-    const { endpoint: name, body } = readMetadata(metadata, input);
+    const { endpoint: name, body } = readMetadata(webhookMetadata, input);
     const endpoint = Object.hasOwn(endpoints, name) ? endpoints[name] : undefined;
     if (!endpoint) {
       throw new MaintenanceError(

@@ -1,6 +1,7 @@
 /** What the Web UI shows of a workflow as its current details: Markdown, the important things in the first lines. */
 import type { Step } from './host-run.ts';
 import { STEPS } from './host-run.ts';
+import { listed, oneLine } from './listed.ts';
 import type { Progress } from './progress.ts';
 
 const NAMES_SHOWN = 5;
@@ -35,7 +36,7 @@ export function renderHost(view: HostView): string {
   lines.push(
     total === 0
       ? 'No instance has to leave.'
-      : `${view.gone} of ${total} instances have left${listed(' · still here: ', view.left)}`,
+      : `${view.gone} of ${total} instances have left${after(' · still here: ', view.left)}`,
   );
   lines.push(`Session: ${escape(view.session)}`);
   return render(lines);
@@ -67,11 +68,7 @@ const counts = ({ hosts, instances }: Progress): string =>
     ...count(instances.stopped, 'stopped'),
   ].join(' · ');
 
-function blockers(all: readonly string[]): string {
-  const hidden = all.length - BLOCKERS_SHOWN;
-  const shown = all.slice(0, BLOCKERS_SHOWN).map(escape).join(' — ');
-  return hidden > 0 ? `${shown} — and ${hidden} more` : shown;
-}
+const blockers = (all: readonly string[]): string => listed(all.map(escape), BLOCKERS_SHOWN, ' — ');
 
 /** `█████░░░░░`, for a share from 0 to 1. */
 export function bar(share: number, width = 20): string {
@@ -81,18 +78,10 @@ export function bar(share: number, width = 20): string {
 
 const count = (value: number, what: string): string[] => (value === 0 ? [] : [`${value} ${what}`]);
 
-const listed = (prefix: string, names: readonly string[]): string =>
+const after = (prefix: string, names: readonly string[]): string =>
   names.length === 0 ? '' : prefix + cut(names);
 
-function cut(names: readonly string[]): string {
-  const hidden = names.length - NAMES_SHOWN;
-  const shown = names.slice(0, NAMES_SHOWN).map(escape).join(', ');
-  return hidden > 0 ? `${shown} and ${hidden} more` : shown;
-}
+const cut = (names: readonly string[]): string => listed(names.map(escape), NAMES_SHOWN);
 
 /** Vendors' words must not turn into Markdown, nor the pane into many lines. */
-function escape(text: string): string {
-  const line = text.replace(/\s+/g, ' ');
-  const shown = line.length <= CHARS_SHOWN ? line : `${line.slice(0, CHARS_SHOWN - 1)}…`;
-  return shown.replace(/[\\`*_{}[\]<>#|~]/g, '\\$&');
-}
+const escape = (text: string): string => oneLine(text, CHARS_SHOWN).replace(/[\\`*_{}[\]<>#|~]/g, '\\$&');

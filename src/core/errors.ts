@@ -166,10 +166,10 @@ export const ERRORS = {
     remedy: 'It was removed meanwhile, or never was there; check the name.',
   },
   Unexpected: {
-    retryable: false,
+    retryable: true,
     meaning:
       'Something happened that the engine does not know: a defect, or an action that failed in its own way.',
-    remedy: 'Read the message and the log of the worker; continue tries again.',
+    remedy: 'It is tried again for a while; then read the message and the log of the worker, and continue.',
   },
   Unsupported: {
     retryable: false,

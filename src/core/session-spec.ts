@@ -1,11 +1,14 @@
 /** The session input: what an operator writes, checked by one schema at every door (workflow, CLI, API). */
 import { z } from 'zod';
 import { parseDuration } from './duration.ts';
+import { oneLine } from './listed.ts';
 
 /** Limits on what comes from outside; generous for ten thousand hosts, small enough for a Temporal payload. */
 const MAX_HOSTS = 20_000;
 const MAX_OVERRIDES = 5_000;
 const MAX_METADATA_CHARS = 16_384;
+/** Characters of one problem in a message. */
+const LONGEST_ISSUE = 300;
 
 const name = z
   .string()
@@ -264,7 +267,10 @@ export type ApproveMessage = z.output<typeof approveMessage>;
 
 /** One line per problem, each with the path of the field: `budget.maxConcurrentHosts: …`. */
 export function describeIssues(error: z.ZodError, limit = 20): string[] {
-  const lines = flatten(error.issues).map(({ path, message }) => `${formatPath(path)}: ${message}`);
+  // Paths hold keys that somebody typed, of whatever length.
+  const lines = flatten(error.issues).map(({ path, message }) =>
+    oneLine(`${formatPath(path)}: ${message}`, LONGEST_ISSUE),
+  );
   return lines.length <= limit ? lines : [...lines.slice(0, limit), `… and ${lines.length - limit} more`];
 }
 

@@ -38,6 +38,8 @@ export interface OutHost {
 }
 
 export interface Standing {
+  /** Run id; the hosts of a run never change. */
+  run: string;
   chain: string;
   site: string;
   /** One letter a host, in the order of `hosts`. */

@@ -39,7 +39,7 @@ test('what blocks stands before what is out, by name, the worst first, and not a
   const blockedBy = ['a: broken', 'b: broken', 'c: broken', 'd: broken'];
   const reason = '4 held: signal continue to retry, skip or roll back';
   const lines = linesOf(renderSession({ ...running, blockedBy, reason }));
-  assert.equal(lines[2], '**Blocked by:** a: broken — b: broken — c: broken — and 1 more');
+  assert.equal(lines[2], '**Blocked by:** a: broken — b: broken — c: broken and 1 more');
   assert.equal(lines[3], reason);
 });
 

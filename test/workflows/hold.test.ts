@@ -87,6 +87,18 @@ describe('a host that fails', () => {
     assert.equal((await reportOf(session)).state, 'MAINTENANCE_DONE');
   });
 
+  test('is not passed over in silence when it was the last one, and rolled back by itself', async () => {
+    await breakWork('compute-02');
+    const session = await engine.start({ hosts: ['compute-02'], actions: [WORK], onFailure: 'rollback' });
+    const failed = await engine.until(session, ({ state }) => state === 'MAINTENANCE_FAILED');
+    assert.match(failed.reason, /1 failed and were rolled back: signal continue to end the session/);
+    await session.signal('continue');
+    const report = await reportOf(session);
+    assert.equal(report.state, 'MAINTENANCE_DONE');
+    assert.equal(report.hosts.rolledBack, 1);
+    assert.deepEqual(engine.violations(outcome), []);
+  });
+
   test('does not keep the others while failures are tolerated', async () => {
     await breakWork('compute-01');
     const session = await engine.start({ actions: [WORK], budget: { maxFailedHosts: 1 } });

@@ -115,6 +115,16 @@ describe('a session', () => {
       /actions\.0\.metadata\.endpoint: "nowhere" is not in the configuration/,
     ],
     [
+      'a webhook that is told too much',
+      { actions: [{ plugin: 'webhook', type: 'host', metadata: { endpoint: 'work', bodi: {} } }] },
+      /actions\.0\.metadata: .*"bodi"/,
+    ],
+    [
+      'a wait that is no number',
+      { actions: [{ plugin: 'wait', type: 'host', metadata: { seconds: 'five' } }] },
+      /actions\.0\.metadata\.seconds: must be a number/,
+    ],
+    [
       'an override for nobody',
       { instances: { overrides: { ghost: 'stop' } } },
       /instances\.overrides\.ghost: /,
@@ -215,6 +225,7 @@ describe('a session', () => {
         name,
       );
     }
+    await engine.until(session, ({ hosts }) => hosts.total === 1);
     await session.signal('cancel', { reason: 'only looking' });
     const report: Report = await reportOf(session);
     assert.equal(report.state, 'MAINTENANCE_CANCELLED');

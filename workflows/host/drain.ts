@@ -2,6 +2,7 @@ import { condition, sleep } from '@temporalio/workflow';
 import type { DrainPlan, FailedMove } from '../../activities/contract.ts';
 import { MaintenanceError, type ErrorCode } from '../../src/core/errors.ts';
 import type { InstanceDecision } from '../../src/core/host-run.ts';
+import { listed } from '../../src/core/listed.ts';
 import { viewFailure, wasCancelled } from '../failures.ts';
 import type { HostRun } from './host-run.ts';
 
@@ -10,6 +11,10 @@ const TRIES = 3;
 
 /** Capacity may come back with the next host that does; after these rests the host is held. */
 const RESTS_MS = [5_000, 15_000, 30_000];
+
+/** Named in a message; the rest is counted. */
+const NAMES_SHOWN = 10;
+const REASONS_SHOWN = 3;
 
 interface Failure {
   name: string;
@@ -156,7 +161,7 @@ async function leave(
       const left = [...run.left.values()].map((one) => one.name);
       throw new MaintenanceError(
         code,
-        `the drain took longer than its timeout; still to go: ${left.join(', ')}`,
+        `the drain took longer than its timeout; still to go: ${listed(left, NAMES_SHOWN)}`,
       );
     }
     const count = (counts.get(id) ?? 0) + 1;
@@ -182,8 +187,11 @@ function holdFor(run: HostRun, failures: Map<string, Failure>): MaintenanceError
 /** The first few by name: enough to act on, short enough to read. */
 function describe(failures: Map<string, Failure>): string {
   const all = [...failures.values()];
-  const named = all.slice(0, 3).map(({ name, message }) => `${name} (${message})`);
-  return all.length > 3 ? `${named.join('; ')}; and ${all.length - 3} more` : named.join('; ');
+  return listed(
+    all.map(({ name, message }) => `${name} (${message})`),
+    REASONS_SHOWN,
+    '; ',
+  );
 }
 
 /** How many members of each limited group this host may have moving or stopped; a stopped one keeps its place. */

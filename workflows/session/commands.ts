@@ -50,12 +50,16 @@ export function readContinue(raw: unknown, context: CommandContext): Command<Con
     }
     if (message.maintenanceUntil !== undefined && Date.parse(message.maintenanceUntil) <= context.nowMs) {
       problems.push(`maintenanceUntil: "${message.maintenanceUntil}" is in the past`);
-    } else if (context.windowClosed && message.maintenanceUntil === undefined) {
+    } else if (context.windowClosed && message.maintenanceUntil === undefined && takesUp(message, context)) {
       problems.push('maintenanceUntil: the maintenance window has ended; name a new end, or cancel');
     }
     return problems;
   });
 }
+
+/** Whether hosts would be taken out because of it; putting some back needs no window. */
+const takesUp = ({ retry, skip, rollback }: ContinueMessage, { cancelling }: CommandContext): boolean =>
+  !cancelling && ((retry ?? []).length > 0 || (skip === undefined && rollback === undefined));
 
 export function readBudget(raw: unknown, context: CommandContext): Command<Budget> {
   const change = read(budgetChange, raw);

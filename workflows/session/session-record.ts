@@ -203,6 +203,7 @@ export class SessionRecord {
 
   standing(names: boolean): Standing {
     return {
+      run: workflowInfo().runId,
       chain: this.chain,
       site: this.spec.site,
       statuses: this.table.encodedStatuses(),
@@ -235,9 +236,10 @@ export class SessionRecord {
       return `${this.problem.code}: ${this.problem.message}; signal continue to try again`;
     }
     if (this.state === 'MAINTENANCE_FAILED') {
-      return this.table.held.size > 0
-        ? `${this.table.held.size} held: signal continue to retry, skip or roll back`
-        : `${this.failedAndRolledBack} failed and were rolled back: signal continue to go on with the rest`;
+      if (this.table.held.size > 0)
+        return `${this.table.held.size} held: signal continue to retry, skip or roll back`;
+      const goOn = this.table.count('pending') > 0 ? 'go on with the rest' : 'end the session without them';
+      return `${this.failedAndRolledBack} failed and were rolled back: signal continue to ${goOn}`;
     }
     if (this.windowClosed) {
       return `WindowClosed: the rest does not fit before ${this.maintenanceUntil ?? ''}; continue with a new maintenanceUntil, or cancel`;

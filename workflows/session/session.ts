@@ -240,7 +240,9 @@ export class Session {
     const { record } = this;
     const { held, retry } = record.table;
     if (!record.nothingRuns || held.size > 0 || retry.size > 0) return false;
-    return record.cancel !== undefined || record.table.count('pending') === 0;
+    if (record.cancel) return true;
+    // An operator has to know that a host failed, even if it was the last one, before the session counts as done.
+    return record.table.count('pending') === 0 && record.failures <= record.budget.maxFailedHosts;
   }
 
   /** Until when to wait at most for something to change. */

@@ -48,8 +48,8 @@ export function* planSession({
     hostCount: hosts.length,
     moves: spec.instances.return ? 2 * moves : moves,
     movesBound: bounds.moves,
-    makespan: emptied.reduce((latest, { endsAfter }) => Math.max(latest, endsAfter), 0),
-    makespanBound: bounds.makespan,
+    makespan: rounded(emptied.reduce((latest, { endsAfter }) => Math.max(latest, endsAfter), 0)),
+    makespanBound: rounded(bounds.makespan),
     blockers: hosts.flatMap(({ blockers }) => blockers).slice(0, BLOCKERS_LISTED),
   };
 }
@@ -64,5 +64,16 @@ function describeHost({
   blockers,
 }: SimulatedHost): PlannedHost {
   const targets = sortedByName([...new Set(placement.map(({ target }) => target))], (name) => name);
-  return { host, moves, stops, targets, startsAfter, seconds: endsAfter - startsAfter, blockers };
+  return {
+    host,
+    moves,
+    stops,
+    targets,
+    startsAfter: rounded(startsAfter),
+    seconds: rounded(endsAfter - startsAfter),
+    blockers,
+  };
 }
+
+/** To the millisecond: sums of estimates are read by people. */
+const rounded = (seconds: number): number => Math.round(seconds * 1000) / 1000;
