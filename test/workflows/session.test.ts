@@ -160,7 +160,7 @@ describe('a session', () => {
     await session.signal('pause', { reason: 'coffee' });
     const paused = await engine.until(
       session,
-      ({ state, hosts }) => state === 'MAINTENANCE_PAUSED' && hosts.inFlight === 0,
+      ({ state, hosts }) => state === 'MAINTENANCE_PAUSED' && hosts.total === 2 && hosts.inFlight === 0,
     );
     assert.match(paused.reason, /coffee/);
     await assert.rejects(
@@ -199,7 +199,7 @@ describe('a session', () => {
     });
     const paused = await engine.until(
       session,
-      ({ state, hosts }) => state === 'MAINTENANCE_PAUSED' && hosts.inFlight === 0,
+      ({ state, hosts }) => state === 'MAINTENANCE_PAUSED' && hosts.total === 2 && hosts.inFlight === 0,
     );
     assert.match(paused.reason, /WindowClosed/);
     assert.ok(paused.hosts.pending > 0);
