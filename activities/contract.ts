@@ -106,7 +106,8 @@ export interface SiteActivities {
   enterMaintenance(request: HostRef): Promise<void>;
   proveEmpty(request: HostRef): Promise<void>;
   runAction(request: ActionInput): Promise<void>;
-  exitMaintenance(request: HostRef): Promise<void>;
+  /** `unlessDown`: a host that is down is left as it is, and said to be so. */
+  exitMaintenance(request: HostRef & { unlessDown?: boolean }): Promise<{ isDown: true } | undefined>;
   /** Takes our cordon off, and says which instances on the host carry our mark and so are to be started. */
   uncordonHost(request: HostRef): Promise<{ stopped: InstanceRef[] }>;
   /**

@@ -29,17 +29,19 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
     cordonHost: (ref) =>
       perform(async (io) => {
         const { host } = await driver.inspect(ref.host, io);
-        if (host.standing !== 'in-service') return;
+        if (host.standing !== 'in-service' || host.takesInstances === false) return;
         await driver.cordon(ref.host, markOf(ref), io.uncut);
         inventory.noteStanding(ref.host, 'cordoned');
       }),
 
     enterMaintenance: (ref) =>
       perform(async (io) => {
-        if (!driver.capabilities.maintenanceMode) return;
         const { host } = await driver.inspect(ref.host, io);
+        const goal = standingAtWork(host);
+        if (host.standing === 'down') throw new MaintenanceError('EnterFailed', `${ref.host} is down`);
+        if (isTheirs(host, ref)) throw interfered(ref, host);
         if (host.standing === 'maintenance') return;
-        if (host.standing === 'in-service') throw interfered(ref, host);
+        if (host.standing === 'in-service' && goal !== 'in-service') throw interfered(ref, host);
         const end = await driveTask(driver, io, {
           kind: 'enter',
           subject: ref.host,
@@ -48,13 +50,7 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
         });
         // Somebody has put an instance there: the drain takes it.
         if (end.state === 'failed' && end.error.code === 'HostNotEmpty') throw end.error;
-        await expectStanding(
-          ref,
-          io,
-          ['maintenance'],
-          'EnterFailed',
-          end.state === 'failed' ? end.error : undefined,
-        );
+        await expectStanding(ref, io, [goal], 'EnterFailed', end.state === 'failed' ? end.error : undefined);
       }),
 
     proveEmpty: (ref) =>
@@ -64,23 +60,31 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
         if (running.length > 0) {
           throw new MaintenanceError('HostNotEmpty', `still running on ${ref.host}: ${names(running)}`);
         }
-        const expected: HostStanding = driver.capabilities.maintenanceMode ? 'maintenance' : 'cordoned';
-        if (host.standing !== expected) throw interfered(ref, host);
+        if (host.standing !== standingAtWork(host) || isTheirs(host, ref)) throw interfered(ref, host);
       }),
 
-    exitMaintenance: (ref) =>
+    exitMaintenance: ({ unlessDown = false, ...ref }) =>
       perform(async (io) => {
         const { host } = await driver.inspect(ref.host, io);
+        if (unlessDown && host.standing === 'down') return { isDown: true };
         const isOut: HostStanding[] = ['in-service', 'cordoned', 'down'];
+        if (driver.capabilities.maintenanceMode && isOut.includes(host.standing)) return undefined;
         // Somebody else's maintenance is not ours to end.
-        if (isOut.includes(host.standing) || !(ref.entered || ownMark(host, ref))) return;
+        if (!isOurMaintenance(host, ref)) return undefined;
         const end = await driveTask(driver, io, {
           kind: 'exit',
           subject: ref.host,
           abort: false,
           start: () => driver.exit(ref.host, ownMark(host, ref) ?? markOf(ref), io.uncut),
         });
-        await expectStanding(ref, io, isOut, 'ExitFailed', end.state === 'failed' ? end.error : undefined);
+        const { standing } = await expectStanding(
+          ref,
+          io,
+          isOut,
+          'ExitFailed',
+          end.state === 'failed' ? end.error : undefined,
+        );
+        return unlessDown && standing === 'down' ? { isDown: true } : undefined;
       }),
 
     uncordonHost: (ref) =>
@@ -101,8 +105,7 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
       perform(async (io) => {
         const { host } = await driver.inspect(ref.host, io);
         // Somebody else's maintenance is left to them.
-        const ours = ref.entered || ownMark(host, ref) !== undefined;
-        for (const kind of ours ? (['enter', 'exit'] as const) : []) {
+        for (const kind of isOurMaintenance(host, ref) ? (['enter', 'exit'] as const) : []) {
           const task = await driver.findTask(kind, ref.host, io);
           if (task) await settle(task, io, kind === 'enter');
         }
@@ -143,6 +146,12 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
       }),
   };
 
+  /** How a host stands while it is worked on. */
+  function standingAtWork({ takesInstances }: Host): HostStanding {
+    if (driver.capabilities.maintenanceMode) return 'maintenance';
+    return takesInstances === false ? 'in-service' : 'cordoned';
+  }
+
   async function settle(task: PlatformTask, io: Io, abort: boolean): Promise<void> {
     if (abort) await abortTask(driver, task);
     else await follow(driver, task, io, (milliseconds) => io.sleep(milliseconds));
@@ -155,9 +164,9 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
     expected: HostStanding[],
     code: 'EnterFailed' | 'ExitFailed',
     cause: MaintenanceError | undefined,
-  ): Promise<void> {
+  ): Promise<Host> {
     const { host } = await driver.inspect(ref.host, io);
-    if (expected.includes(host.standing)) return;
+    if (expected.includes(host.standing)) return host;
     const vendor = cause?.vendor ?? cause?.message;
     throw new MaintenanceError(code, `${ref.host} is "${host.standing}", not "${expected[0]}"`, {
       ...(vendor === undefined ? {} : { vendor }),
@@ -179,14 +188,23 @@ export function ownMark(host: Host, ref: HostRef): Mark | undefined {
   return isOurs(mark, ref) ? mark : undefined;
 }
 
+/** Somebody else has it in maintenance, or is taking it there, as far as the platform says who. */
+const isTheirs = ({ maintenanceReason }: Host, ref: HostRef): boolean =>
+  maintenanceReason !== undefined && !isOurs(parseMark(maintenanceReason), ref);
+
+const isOurMaintenance = (host: Host, ref: HostRef): boolean =>
+  !isTheirs(host, ref) && (ref.entered || ownMark(host, ref) !== undefined);
+
 const names = (instances: readonly InstanceRef[]): string =>
   listed(
     instances.map(({ name }) => name),
     NAMES_SHOWN,
   );
 
-const interfered = (ref: HostRef, host: Host): MaintenanceError =>
-  new MaintenanceError(
+function interfered(ref: HostRef, { standing, maintenanceReason, cordonReason }: Host): MaintenanceError {
+  const reason = maintenanceReason ?? cordonReason;
+  return new MaintenanceError(
     'OperatorInterfered',
-    `${ref.host} is ${host.standing}${host.cordonReason ? ` (${host.cordonReason})` : ''}, but was cordoned as "${formatMark(markOf(ref))}"`,
+    `${ref.host} is ${standing}${reason ? ` (${reason})` : ''}, but was cordoned as "${formatMark(markOf(ref))}"`,
   );
+}

@@ -6,6 +6,7 @@ import { Worker, type NativeConnection } from '@temporalio/worker';
 import { createMaintenanceActivities, createSiteActivities } from '../activities/index.ts';
 import { ConfigError, type Config } from './config.ts';
 import type { Driver } from './drivers/driver.ts';
+import { SettingsError } from './drivers/platform.ts';
 import { PLATFORMS } from './drivers/registry.ts';
 import { MAINTENANCE_QUEUE, siteQueue } from './names.ts';
 import { ensureReconcileSchedule } from './reconcile-schedule.ts';
@@ -88,7 +89,12 @@ function createDriver(config: Config, site: string): Driver {
   const found = config.sites[site];
   const platform = found && PLATFORMS[found.platform];
   if (!found || !platform) throw new ConfigError(`There is no site ${site} in the configuration.`, []);
-  return platform.create(found.options, { site });
+  try {
+    return platform.create(found.options, { site });
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    throw new ConfigError(`The site ${site} cannot be used:`, error.problems);
+  }
 }
 
 /** A bundle made beforehand starts faster and needs no compiler; without one the workflows are bundled from source. */

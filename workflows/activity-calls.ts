@@ -7,7 +7,7 @@ import {
   type ActivityOptions,
 } from '@temporalio/workflow';
 import type { SessionActivities, SiteActivities } from '../activities/contract.ts';
-import { MaintenanceError } from '../src/core/errors.ts';
+import { isErrorCode, MaintenanceError } from '../src/core/errors.ts';
 import { siteQueue } from '../src/names.ts';
 
 /** How an activity is called: what people read in the Web UI, and when it has to be over whatever is retried. */
@@ -92,15 +92,44 @@ async function naming(summary: string, answer: Promise<unknown> | undefined): Pr
   try {
     return await answer;
   } catch (error) {
-    if (!isPastDeadline(error) || CancellationScope.current().consideredCancelled) throw error;
-    throw new MaintenanceError('DeadlineExceeded', `"${summary}" took longer than its timeout`);
+    const timeout = pastDeadline(error);
+    if (!timeout || CancellationScope.current().consideredCancelled) throw error;
+    throw describeTimeout(summary, timeout);
   }
 }
 
-const isPastDeadline = (error: unknown): boolean =>
+const pastDeadline = (error: unknown): TimeoutFailure | undefined =>
   error instanceof ActivityFailure &&
   error.cause instanceof TimeoutFailure &&
-  error.cause.timeoutType === 'SCHEDULE_TO_CLOSE';
+  error.cause.timeoutType === 'SCHEDULE_TO_CLOSE'
+    ? error.cause
+    : undefined;
+
+/** What kept failing until time ran out is what an operator has to know; where nothing did, what was waited for. */
+function describeTimeout(
+  summary: string,
+  { failure, lastHeartbeatDetails }: TimeoutFailure,
+): MaintenanceError {
+  // The SDK keeps the failure of the attempt before in the raw one only.
+  const last = failure?.cause;
+  const type = last?.applicationFailureInfo?.type;
+  if (last?.message && isErrorCode(type)) {
+    return new MaintenanceError(type, `${last.message}; "${summary}" was tried until its timeout`);
+  }
+  const waitedFor = openEnd(lastHeartbeatDetails);
+  return new MaintenanceError(
+    'DeadlineExceeded',
+    `"${summary}" took longer than its timeout${waitedFor === undefined ? '' : `: ${waitedFor} has not ended`}`,
+  );
+}
+
+/** What an activity followed when it last beat: a task of the platform, or the job of a webhook. */
+function openEnd(details: unknown): string | undefined {
+  if (typeof details !== 'object' || details === null) return undefined;
+  const { task, poll } = details as { task?: { id?: unknown }; poll?: unknown };
+  if (typeof task?.id === 'string') return `task ${task.id} of the platform`;
+  return typeof poll === 'string' ? `the job at ${poll}` : undefined;
+}
 
 /** Schedule-to-close is kept by the server over all attempts: the deadline holds however often something is retried. */
 function timeouts({ deadline }: CallOptions): ActivityOptions {

@@ -2,7 +2,7 @@
 import type { ErrorCode } from './errors.ts';
 import type { InstanceAbility } from './inventory.ts';
 import type { HostSpec } from './host-run.ts';
-import type { InstanceMode } from './session-spec.ts';
+import { wishedFor, type Wished } from './instance-mode.ts';
 
 /** A live move that failed so often is done cold, where the session allows it. */
 const LIVE_TRIES_BEFORE_COLD = 2;
@@ -21,6 +21,7 @@ export function decideInstance(
   liveTries = 0,
 ): Verdict {
   const { instance } = ability;
+  const wished = wishedFor(instance, wishes);
   switch (instance.state) {
     case 'error':
       // It does not run, so it does not hold the host; repairing it is its owner's business.
@@ -28,37 +29,38 @@ export function decideInstance(
     case 'stopped':
       // One that we stopped ourselves waits here to be started again.
       if (instance.stoppedBy !== undefined) return { action: 'stay' };
-      return wishes.stopped === 'stay'
-        ? { action: 'stay' }
+      if (wishes.stopped === 'stay') return { action: 'stay' };
+      return wished.mode === 'ask'
+        ? askOwner(wished.by)
         : allowed(ability, 'cold', 'instances.stopped "move"');
     case 'moving':
       // Nothing else can be asked of it now; whoever started the move, it is first seen to its end.
-      return { action: firstWay(modeOf(ability, wishes)) };
+      return { action: firstWay(wished.mode) };
     case 'running':
     case 'paused':
-      return leave(ability, modeOf(ability, wishes), liveTries);
+      return leave(ability, wished, liveTries);
   }
 }
 
-const firstWay = (mode: InstanceMode): 'live' | 'cold' | 'stop' =>
-  mode === 'live-then-cold' ? 'live' : mode;
+const firstWay = (mode: Wished['mode']): 'live' | 'cold' | 'stop' =>
+  mode === 'live-then-cold' || mode === 'ask' ? 'live' : mode;
 
-function leave(ability: InstanceAbility, mode: InstanceMode, liveTries: number): Verdict {
-  if (mode !== 'live-then-cold') return allowed(ability, mode, `instances.mode "${mode}"`);
+function leave(ability: InstanceAbility, { mode, by }: Wished, liveTries: number): Verdict {
+  if (mode === 'ask') return askOwner(by);
+  if (mode !== 'live-then-cold') return allowed(ability, mode, by);
   const cold = ability.live !== undefined || liveTries >= LIVE_TRIES_BEFORE_COLD;
-  return allowed(ability, cold ? 'cold' : 'live', `instances.mode "${mode}"`);
+  return allowed(ability, cold ? 'cold' : 'live', by);
 }
 
-function allowed(ability: InstanceAbility, action: 'live' | 'cold' | 'stop', why: string): Verdict {
+const askOwner = (by: string): Verdict => ({
+  action: 'blocked',
+  code: 'MoveRefused',
+  reason: `${by} asks that its owner be asked first; let the owner act, or name it in instances.overrides`,
+});
+
+function allowed(ability: InstanceAbility, action: 'live' | 'cold' | 'stop', by: string): Verdict {
   const reason = ability[action];
   return reason === undefined
     ? { action }
-    : { action: 'blocked', code: 'MoveRefused', reason: `${why} asks for ${action}, but ${reason}` };
+    : { action: 'blocked', code: 'MoveRefused', reason: `${by} asks for ${action}, but ${reason}` };
 }
-
-const modeOf = ({ instance }: InstanceAbility, wishes: HostSpec['instances']): InstanceMode =>
-  ownValue(wishes.overrides, instance.id) ?? ownValue(wishes.overrides, instance.name) ?? wishes.mode;
-
-/** Tenants choose the names of instances, `constructor` too. */
-const ownValue = <T>(record: Readonly<Record<string, T>>, key: string): T | undefined =>
-  Object.hasOwn(record, key) ? record[key] : undefined;

@@ -106,6 +106,11 @@ export class HostTable {
     return this.counts.get(status) ?? 0;
   }
 
+  /** Hosts that this session has done; those it took over from another are not among them. */
+  get doneHere(): number {
+    return this.durationsMs.count;
+  }
+
   /** Mean time a host took so far, in milliseconds; undefined before the first came back. */
   get meanDurationMs(): number | undefined {
     const { count, sum } = this.durationsMs;

@@ -37,6 +37,10 @@ export interface Host {
   standing: HostStanding;
   /** Why it is cordoned, in the words of whoever did it; ours are written by `formatMark`. */
   cordonReason?: string;
+  /** Why it is in maintenance, on its way there or back, where the platform keeps that apart from the cordon. */
+  maintenanceReason?: string;
+  /** False when the platform never puts instances there: then there is nothing to cordon, and it stays in service. */
+  takesInstances?: false;
 }
 
 export const INSTANCE_STATES = ['running', 'stopped', 'paused', 'error', 'moving'] as const;
@@ -59,6 +63,15 @@ export interface Instance {
   requires: Readonly<Record<string, string>>;
   /** The mark of whoever of us stopped it, so that it can be started again by anybody who finds it. */
   stoppedBy?: string;
+  wish?: OwnerWish;
+}
+
+/** How the owner of an instance wishes it to be treated. Only what the operator says of this very instance outranks it. */
+export interface OwnerWish {
+  /** Stop it; move it live; `ask`: touch it only after asking. */
+  mode: 'stop' | 'live' | 'ask';
+  /** Where the owner says so, for the operator: `its tag maintenance=notify`. */
+  saidBy: string;
 }
 
 /** How the members of a group may share hosts. */

@@ -19,7 +19,9 @@ export function parseMark(text: string | undefined): Mark | undefined {
   const match = text?.match(/^haulout session=(\S+) host=(\S+)$/);
   if (!match?.[1] || !match[2]) return undefined;
   try {
-    return { session: decodeURIComponent(match[1]), host: decodeURIComponent(match[2]) };
+    const mark = { session: decodeURIComponent(match[1]), host: decodeURIComponent(match[2]) };
+    // It is taken off by the text that we would write.
+    return formatMark(mark) === text ? mark : undefined;
   } catch {
     return undefined;
   }

@@ -7,6 +7,7 @@ import { oneLine } from './listed.ts';
 const MAX_HOSTS = 20_000;
 const MAX_OVERRIDES = 5_000;
 const MAX_METADATA_CHARS = 16_384;
+const MAX_METADATA_DEPTH = 100;
 /** Characters of one problem in a message. */
 const LONGEST_ISSUE = 300;
 
@@ -34,11 +35,27 @@ const timestamp = z.iso
   .describe('RFC 3339, with a zone: 2027-03-01T22:00:00Z');
 
 const metadata = z
-  .record(z.string().max(255), z.json())
+  .record(z.string().max(255), z.unknown())
+  .refine((value) => !isDeeper(value, MAX_METADATA_DEPTH), {
+    message: `must not nest deeper than ${MAX_METADATA_DEPTH} levels`,
+    abort: true,
+  })
   .refine(
     (value) => JSON.stringify(value).length <= MAX_METADATA_CHARS,
     `must be at most ${MAX_METADATA_CHARS} characters of JSON`,
   );
+
+/** Level by level: what recurses, as writing JSON does, ends with an overflow of the stack instead of an answer. */
+function isDeeper(value: unknown, levels: number): boolean {
+  let level = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > levels) return true;
+    level = level.flatMap((one): unknown[] =>
+      typeof one === 'object' && one !== null ? Object.values(one) : [],
+    );
+  }
+  return false;
+}
 
 export const ACTION_TYPES = ['pre', 'host', 'compute', 'controller', 'post'] as const;
 export type ActionType = (typeof ACTION_TYPES)[number];

@@ -96,7 +96,7 @@ function estimateEnd({
   plannedMs,
 }: SessionFacts): number | undefined {
   const remaining = table.count('pending') + table.count('out') / 2;
-  const done = table.count('done');
+  const done = table.doneHere;
   const mean = table.meanDurationMs;
   if (mean === undefined || firstHostAt === undefined) {
     return plannedMs === undefined ? undefined : Math.max(now, (firstHostAt ?? startedAt) + plannedMs);

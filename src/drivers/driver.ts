@@ -24,7 +24,10 @@ export interface Capabilities {
   chooseTarget: boolean;
   /** Instances can be stopped and started. */
   stopStart: boolean;
-  /** The platform has a maintenance mode of its own; otherwise being cordoned and empty is all there is. */
+  /**
+   * The platform has a maintenance mode of its own, and a host in it stands at `maintenance`. Otherwise being cordoned
+   * and empty is all there is: `enter` and `exit` are called all the same, for what else the platform has to be told.
+   */
   maintenanceMode: boolean;
   /** Usual speed of one live migration in MB/s, for estimates before anything was measured. */
   moveMbPerSecond: number;
@@ -91,9 +94,15 @@ export interface Driver {
   /** Starts an instance and removes the mark. */
   start(instance: string, mark: Mark, context: CallContext): Promise<PlatformTask>;
 
-  /** Starts to take the host into the platform's maintenance mode; undefined when it is in already. */
+  /**
+   * Starts to take the host into the platform's maintenance mode; undefined when it is in already, and where there is no
+   * such mode. The host is cordoned and empty.
+   */
   enter(host: string, mark: Mark, context: CallContext): Promise<PlatformTask | undefined>;
-  /** Starts to take it out; undefined when it is out already. */
+  /**
+   * Starts to take it out; undefined when it is out already, and where there is no such mode. The host still carries the
+   * mark, if it is ours: `uncordon` comes after.
+   */
   exit(host: string, mark: Mark, context: CallContext): Promise<PlatformTask | undefined>;
 
   /** The task of this kind that runs on this subject now, whoever started it. */

@@ -10,6 +10,21 @@ export interface PlatformContext {
 export interface PlatformDefinition<Schema extends z.ZodObject = z.ZodObject> {
   /** The fields of a site of this platform, beside `platform`. */
   configSchema: Schema;
-  /** Makes the driver of one site; secrets in the configuration are plain text by now. Connects to nothing yet. */
+  /**
+   * Makes the driver of one site; secrets in the configuration are plain text by now. Connects to nothing yet. Throws
+   * SettingsError when what the site refers to is missing or wrong.
+   */
   create(config: z.output<Schema>, context: PlatformContext): Driver;
+}
+
+/** What a site's configuration refers to on this machine cannot be used. No problem quotes a secret. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+  /** Each a sentence with the field or file, and the way out. */
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('; '));
+    this.problems = problems;
+  }
 }

@@ -266,7 +266,8 @@ function pauseAfter(tries: number, askedMs = 0): number | undefined {
   return pause === undefined || askedMs > LONGEST_PAUSE_MS ? undefined : Math.max(pause, askedMs);
 }
 
-async function rest(milliseconds: number, signal: AbortSignal): Promise<void> {
+/** Sleeps; throws the reason of the signal when that ends it. */
+export async function rest(milliseconds: number, signal: AbortSignal): Promise<void> {
   try {
     await delay(milliseconds, undefined, { signal });
   } catch {

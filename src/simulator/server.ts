@@ -201,8 +201,9 @@ function describer(datacentre: Datacentre, workshop: Workshop): Describe {
   const aboutTask = ({ kind, subject }: Task<TaskKind>): Omit<Target, 'operation'> =>
     kind === 'enter' || kind === 'exit' ? { host: subject } : aboutInstance(subject);
 
-  return (operation, { params, body }) => {
+  return (operation, { params, query, body }) => {
     const { host, instance, task: taskId, work } = params as Partial<Record<string, string>>;
+    const { subject } = query as { subject?: string };
     const task = taskId === undefined ? undefined : datacentre.tasks.get(taskId);
     if (operation === 'task') {
       return task
@@ -211,6 +212,7 @@ function describer(datacentre: Datacentre, workshop: Workshop): Describe {
     }
     if (task) return { operation, ...aboutTask(task) };
     if (instance !== undefined) return { operation, ...aboutInstance(instance) };
+    if (subject !== undefined) return { operation, host: subject, ...aboutInstance(subject) };
     return { operation, host: host ?? (body as { host?: string } | undefined)?.host };
   };
 }

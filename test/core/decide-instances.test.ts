@@ -150,14 +150,16 @@ describe('an instance found stopped', () => {
     }
   });
 
-  test('is no business of one in an error state', () => {
+  test('is moved, one in an error state is not', () => {
     assert.deepEqual(decideInstance(able({ state: 'error' }), wish({ stopped: 'move' })), { action: 'stay' });
   });
 });
 
 describe('a mode of its own', () => {
-  const decide = (overrides: Wishes['overrides'], instance: Partial<InstanceAbility['instance']> = {}): Verdict =>
-    decideInstance(able(instance), wish({ mode: 'live', overrides }));
+  const decide = (
+    overrides: Wishes['overrides'],
+    instance: Partial<InstanceAbility['instance']> = {},
+  ): Verdict => decideInstance(able(instance), wish({ mode: 'live', overrides }));
 
   test('is found by id and by name', () => {
     assert.deepEqual(decide({ 'id-1': 'stop' }), { action: 'stop' });
@@ -221,7 +223,10 @@ test('in no combination is an instance taken in a way that was not asked for, or
             if (verdict.action === 'stay') {
               assert.ok(state === 'error' || (state === 'stopped' && stopped === 'stay'), about);
             } else if (verdict.action === 'blocked') {
-              assert.ok(found.some((way) => verdict.reason.includes(`no ${way} here`)), about);
+              assert.ok(
+                found.some((way) => verdict.reason.includes(`no ${way} here`)),
+                about,
+              );
             } else {
               assert.ok(found.includes(verdict.action), about);
               assert.ok(state === 'moving' || refused[verdict.action] === undefined, about);

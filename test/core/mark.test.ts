@@ -6,13 +6,18 @@ import { formatMark, parseMark } from '../../src/core/mark.ts';
 /** Names as platforms and operators may write them: any characters, lone surrogates too, and those that the mark uses. */
 const name = fc.oneof(
   fc.string({ minLength: 1, unit: 'binary' }),
-  fc.array(fc.integer({ min: 0, max: 0xffff }), { minLength: 1, maxLength: 12 }).map((units) =>
-    String.fromCharCode(...units),
-  ),
-  fc.array(fc.constantFrom(' ', '\t', '\n', '\u00a0', '\u2028', '%', '%20', '=', 'host=', 'a', '🛥', '\ud83d'), {
-    minLength: 1,
-    maxLength: 8,
-  }).map((parts) => parts.join('')),
+  fc
+    .array(fc.integer({ min: 0, max: 0xffff }), { minLength: 1, maxLength: 12 })
+    .map((units) => String.fromCharCode(...units)),
+  fc
+    .array(
+      fc.constantFrom(' ', '\t', '\n', '\u00a0', '\u2028', '%', '%20', '=', 'host=', 'a', '🛥', '\ud83d'),
+      {
+        minLength: 1,
+        maxLength: 8,
+      },
+    )
+    .map((parts) => parts.join('')),
 );
 
 test('a mark is read as it was written, whatever the names', () => {
@@ -49,12 +54,25 @@ test('usual names can be read by people', () => {
 
 const FOREIGN = [
   ...['', ' ', 'bad fan', 'haulout', 'haulout session=a', 'haulout host=b session=a', 'session=a host=b'],
-  ...['haulout session= host=b', 'haulout session=a host=', 'haulout session=a  host=b', 'Haulout session=a host=b'],
+  ...[
+    'haulout session= host=b',
+    'haulout session=a host=',
+    'haulout session=a  host=b',
+    'Haulout session=a host=b',
+  ],
   ...[' haulout session=a host=b', 'haulout session=a host=b ', 'haulout session=a host=b\n'],
-  ...['x\nhaulout session=a host=b', 'haulout session=a host=b (do not touch)', 'haulout session=a host=b host=c'],
+  ...[
+    'x\nhaulout session=a host=b',
+    'haulout session=a host=b (do not touch)',
+    'haulout session=a host=b host=c',
+  ],
   ...['haulout session=%zz host=b', 'haulout session=a host=%', 'haulout session=a host=%e0%a4%a'],
   // Ours would be written in another way, and could not be taken off by it.
-  ...['haulout session=%61 host=b', 'haulout session=a host=b%2fc', 'haulout session=night%20shift host=%E2%82%AC'],
+  ...[
+    'haulout session=%61 host=b',
+    'haulout session=a host=b%2fc',
+    'haulout session=night%20shift host=%E2%82%AC',
+  ],
 ];
 
 for (const text of FOREIGN) {

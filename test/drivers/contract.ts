@@ -30,8 +30,8 @@ export interface DriverBed {
   };
   /** Moves that start from now on run until they are cancelled. */
   keepMovesRunning(): Promise<void>;
-  /** The next move is accepted, and then fails with these words. */
-  failNextMove(words: string): Promise<void>;
+  /** Moves are accepted from now on and then fail, until that is mended; resolves to words they fail with. */
+  failMoves(): Promise<{ words: string; mend: () => Promise<void> }>;
   /** What the platform answers to every request from now on. */
   trouble(kind: 'hang' | 'busy' | 'error' | 'garbage'): Promise<void>;
   close(): Promise<void>;
@@ -40,7 +40,9 @@ export interface DriverBed {
 /** Seconds that a platform in `busy` trouble asks for. */
 export const RETRY_AFTER_SECONDS = 30;
 
-const DEADLINE_MS = 10_000;
+/** Generous: it may be a real platform, on a machine that has other things to do. */
+const DEADLINE_MS = 120_000;
+const POLL_MS = 20;
 
 /** Registers the suite; what a platform cannot do by its capabilities is skipped by name. */
 export function describeDriver(
@@ -69,13 +71,24 @@ export function describeDriver(
       const status = await bed.driver.pollTask(task, context);
       if (status.state !== 'running') return status;
       assert.ok(Date.now() < deadline, `task ${task.id} does not end`);
-      await delay(5);
+      await delay(POLL_MS);
     }
   }
 
   async function finished(task: PlatformTask | undefined): Promise<void> {
     assert.ok(task, 'a task was started');
     assert.deepEqual(await settled(task), { state: 'done' });
+  }
+
+  /** Some platforms look before they accept a move, some after. */
+  async function refused(task: Promise<PlatformTask>, code: ErrorCode): Promise<void> {
+    try {
+      const status = await settled(await task);
+      assert.ok(status.state === 'failed', `the task is ${status.state}`);
+      throw status.error;
+    } catch (error) {
+      withCode(code)(error);
+    }
   }
 
   const move = (how: 'live' | 'cold'): Promise<PlatformTask> =>
@@ -188,7 +201,7 @@ export function describeDriver(
       await finished(await move('live'));
       const back = { how: 'live', target: bed.busyHost } as const;
       if (capabilities.chooseTarget) {
-        await assert.rejects(bed.driver.move(bed.instance, back, context), withCode('NoTarget'));
+        await refused(bed.driver.move(bed.instance, back, context), 'NoTarget');
       }
       assert.notEqual(await place(), bed.busyHost);
     });
@@ -215,12 +228,13 @@ export function describeDriver(
     });
 
     test('a move that fails says so in the words of the vendor', lacks('liveMove'), async () => {
-      await bed.failNextMove('qemu unexpectedly closed the monitor');
+      const { words, mend } = await bed.failMoves();
       const status = await settled(await move('live'));
       assert.ok(status.state === 'failed', `the task is ${status.state}`);
       assert.equal(status.error.code, 'MoveFailed');
-      assert.match(status.error.vendor ?? '', /qemu unexpectedly closed the monitor/);
+      assert.ok(status.error.vendor?.includes(words), `${status.error.vendor} has "${words}" in it`);
       assert.equal(await place(), bed.busyHost);
+      await mend();
       await finished(await move('live'));
     });
 
@@ -261,6 +275,22 @@ export function describeDriver(
       assert.equal(await bed.driver.exit(host, mark, context), undefined);
       assert.equal(await standing(host), 'in-service');
     });
+
+    test(
+      'entering and leaving changes nothing of where a host stands',
+      { skip: capabilities.maintenanceMode && `${name} has a maintenanceMode` },
+      async () => {
+        const host = bed.spareHost;
+        const own = { ...mark, host };
+        await bed.driver.cordon(host, own, context);
+        for (const step of ['enter', 'enter', 'exit', 'exit'] as const) {
+          assert.equal(await bed.driver[step](host, own, context), undefined);
+          assert.equal(await standing(host), 'cordoned');
+        }
+        await bed.driver.uncordon(host, own, context);
+        assert.equal(await standing(host), 'in-service');
+      },
+    );
 
     test('an instance that is gone is located as undefined', async () => {
       await bed.operator.deleteInstance(bed.instance);

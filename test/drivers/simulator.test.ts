@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { MaintenanceError } from '../../src/core/errors.ts';
+import { formatMark } from '../../src/core/mark.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
 import { PLATFORMS } from '../../src/drivers/registry.ts';
 import { simulator as platform } from '../../src/drivers/simulator/driver.ts';
@@ -57,9 +58,11 @@ async function setUp(): Promise<DriverBed> {
     keepMovesRunning: async () => {
       faults.add(faultSpec.parse({ match: { operation: 'migrate' }, effect: { kind: 'neverEnds' } }));
     },
-    failNextMove: async (message) => {
-      const effect = { kind: 'failTask', code: 'LibvirtError', message };
-      faults.add(faultSpec.parse({ match: { operation: 'migrate', times: 1 }, effect }));
+    failMoves: async () => {
+      const words = 'qemu unexpectedly closed the monitor';
+      const effect = { kind: 'failTask', code: 'LibvirtError', message: words };
+      faults.add(faultSpec.parse({ match: { operation: 'migrate' }, effect }));
+      return { words, mend: async () => faults.clear() };
     },
     trouble: async (kind) => {
       faults.add(faultSpec.parse({ match: { operation: 'any' }, effect: TROUBLES[kind] }));
@@ -164,6 +167,9 @@ describe('simulator driver', () => {
     await assert.rejects(driver.enter('b2', mark, context), code('OperatorInterfered'));
     await assert.rejects(driver.exit('b2', mark, context), code('OperatorInterfered'));
     assert.equal((await driver.inspect('b2', context)).host.cordonReason, 'bad fan');
+    await driver.cordon('b2', mark, context);
+    const { host } = await driver.inspect('b2', context);
+    assert.deepEqual([host.cordonReason, host.maintenanceReason], [formatMark(mark), 'bad fan']);
   });
 
   test('a second enter or exit finds the task of the first', async () => {

@@ -228,4 +228,15 @@ describe('tasks', () => {
     const task = await migrate();
     assert.equal((await fetch(`${simulator.url}/v1/tasks/${task}`)).status, 500);
   });
+
+  test('lists of tasks are matched by what they are asked about', async () => {
+    fault({ kind: 'fail', status: 500, code: 'X', message: 'x' }, { operation: 'tasks', host: 'compute-01' });
+    const statusOf = async (query: string): Promise<number> =>
+      (await fetch(`${simulator.url}/v1/tasks?${query}`)).status;
+    assert.equal(await statusOf('kind=enter&subject=compute-01'), 500);
+    const [instance] = simulator.datacentre.instancesOn('compute-01');
+    assert.equal(await statusOf(`kind=migrate&subject=${instance?.id}`), 500);
+    assert.equal(await statusOf('kind=enter&subject=compute-02'), 200);
+    assert.equal(await statusOf('state=running'), 200);
+  });
 });

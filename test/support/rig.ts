@@ -68,12 +68,13 @@ export async function startRigWithServer(fleets: Fleets): Promise<Rig & { server
   return { ...(await buildRig({ client, env: serverEnv }, fleets, workshop)), server: own };
 }
 
-interface Workshop {
+/** A directory, and the processes that keep their logs there. */
+export interface Workshop {
   directory: string;
   processes: Processes;
 }
 
-async function openWorkshop(): Promise<Workshop> {
+export async function openWorkshop(): Promise<Workshop> {
   const directory = await mkdtemp(path.join(tmpdir(), 'haulout-rig-'));
   const processes = new Processes(directory, (name, how) => {
     process.stderr.write(`the ${name} of ${directory} ended with ${how}\n`);
@@ -142,7 +143,7 @@ async function writeConfig(directory: string, simulators: ReadonlyMap<string, Si
 }
 
 /** Bundled once for all workers of the rig, where `npm test` has not done so for all tests. */
-async function writeBundle(directory: string): Promise<string> {
+export async function writeBundle(directory: string): Promise<string> {
   const file = path.join(directory, 'workflow-bundle.js');
   const { code } = await bundleWorkflowCode({
     workflowsPath: path.join(packageRoot, 'workflows/index.ts'),

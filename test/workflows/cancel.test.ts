@@ -6,6 +6,9 @@ import type { JournalEntry } from '../../src/simulator/journal.ts';
 import { reportOf, SITE, startEngine, type Engine } from '../support/engine.ts';
 import { fleetOf, WORK } from '../support/fleets.ts';
 
+/** The machine may be busy. */
+const PATIENCE_MS = 60_000;
+
 /** Where a host can be when the session is cancelled: a fault that keeps it there, and how the journal shows that it is. */
 const MOMENTS: { step: string; operation: string; reached: (entry: JournalEntry) => boolean }[] = [
   { step: 'precheck', operation: 'inventory', reached: (entry) => entry.type === 'fault.injected' },
@@ -104,6 +107,33 @@ describe('a session that is cancelled', () => {
     backInService();
   });
 
+  for (const again of ['cancel', 'continue']) {
+    test(`has failed while a host cannot be put back, and tries again by ${again}`, async () => {
+      await engine.fault({
+        match: { operation: 'exit', host: 'compute-01' },
+        effect: { kind: 'failTask', code: 'StuckBmc', message: 'the controller does not answer' },
+      });
+      const session = await engine.start({ hosts: ['compute-01', 'compute-02'], actions: [WORK] });
+      await reached((entry) => entry.type === 'work.started');
+      await session.signal('cancel', { reason: 'enough' });
+      const failed = await engine.until(session, ({ state }) => state === 'MAINTENANCE_FAILED', PATIENCE_MS);
+      const [hold] = failed.held;
+      assert.equal(hold?.host, 'compute-01');
+      assert.equal(hold.code, 'RollbackFailed');
+      assert.match(hold.message, /could not be put back.*the controller does not answer/);
+      assert.deepEqual(failed.blockedBy, [hold.message]);
+      assert.equal(failed.reason, 'being cancelled (rollback): enough');
+      assert.deepEqual(engine.violations({ maxMovesPerInstance: 99, held: ['compute-01'] }), []);
+
+      await engine.clearFaults();
+      await session.signal(again);
+      const report = await reportOf(session);
+      assert.equal(report.state, 'MAINTENANCE_CANCELLED');
+      assert.deepEqual([report.hosts.rolledBack, report.hosts.pending, report.hosts.held], [1, 1, 0]);
+      backInService();
+    });
+  }
+
   test('resumes as a new session where it was terminated', async () => {
     const first = await engine.start({ hosts: ['compute-01', 'compute-02'], actions: [WORK] }, 'first');
     await engine.until(first, ({ hosts }) => hosts.done === 1 && hosts.inFlight === 1);
@@ -118,6 +148,34 @@ describe('a session that is cancelled', () => {
       (entry) => entry.seq > mark && entry.type === 'work.ended' && entry.outcome === 'ok',
     );
     assert.ok(done.length <= 3, 'the host that was done is not done again');
+    backInService();
+  });
+
+  test('and terminated with a host held in maintenance resumes as a new one, and does nothing twice', async () => {
+    await engine.fault({
+      match: { operation: 'work', times: 1 },
+      effect: { kind: 'failTask', code: 'FlashFailed', message: 'checksum mismatch' },
+    });
+    const hosts = ['compute-01', 'compute-02'];
+    const first = await engine.start({ hosts, actions: [WORK] }, 'held-when-terminated');
+    const failed = await engine.until(first, ({ state }) => state === 'MAINTENANCE_FAILED', PATIENCE_MS);
+    const held = failed.held.map(({ host }) => host);
+    assert.equal(held.length, 1);
+    await first.terminate('pulled the plug');
+    assert.deepEqual(engine.violations({ maxMovesPerInstance: 99, held }), []);
+    const terminatedAt = engine.simulator.journal.entries.length;
+
+    const second = await engine.start({ hosts, actions: [WORK], resumeFrom: 'held-when-terminated' });
+    const report = await reportOf(second);
+    assert.equal(report.state, 'MAINTENANCE_DONE');
+    assert.equal(report.hosts.done, 2);
+    const again = engine.simulator.journal.entries.filter(
+      (entry) =>
+        entry.seq > terminatedAt &&
+        ((entry.type === 'host.entering' && held.includes(entry.host)) ||
+          (entry.type === 'instance.migration.started' && held.includes(entry.from))),
+    );
+    assert.deepEqual(again, [], 'it is neither emptied nor entered again');
     backInService();
   });
 

@@ -3,6 +3,9 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { reportOf, startEngine, type Engine } from '../support/engine.ts';
 import { fleetOf, hostNames, WORK } from '../support/fleets.ts';
 
+/** The machine may be busy. */
+const PATIENCE_MS = 60_000;
+
 describe('a host that fails', () => {
   let engine: Engine;
   before(async () => {
@@ -116,6 +119,63 @@ describe('a host that fails', () => {
     const report = await reportOf(session);
     assert.equal(report.state, 'MAINTENANCE_CANCELLED');
     assert.equal(report.hosts.rolledBack, 1);
+    assert.deepEqual(engine.violations(outcome), []);
+  });
+
+  for (const orders of [
+    ['continue', 'cancel'],
+    ['cancel', 'continue'],
+  ]) {
+    test(`is put back when the session is told to ${orders.join(', and at once to ')}`, async () => {
+      await breakWork('compute-02');
+      const session = await engine.start({ hosts: ['compute-02', 'compute-03'], actions: [WORK] });
+      await engine.until(session, ({ state }) => state === 'MAINTENANCE_FAILED', PATIENCE_MS);
+      for (const order of orders) await session.signal(order);
+      const report = await reportOf(session);
+      assert.equal(report.state, 'MAINTENANCE_CANCELLED');
+      assert.deepEqual([report.hosts.rolledBack, report.hosts.held], [1, 0]);
+      assert.equal(report.hosts.pending + report.hosts.done, 1);
+      assert.deepEqual(engine.violations(outcome), []);
+    });
+  }
+
+  test('is put back when the session is cancelled while it is taken up again', async () => {
+    await breakWork('compute-02');
+    const session = await engine.start({ hosts: ['compute-02'], actions: [WORK] });
+    await engine.until(session, ({ state }) => state === 'MAINTENANCE_FAILED', PATIENCE_MS);
+    await engine.clearFaults();
+    await engine.fault({ match: { operation: 'work', host: 'compute-02' }, effect: { kind: 'neverEnds' } });
+    const works = worksOn('compute-02');
+    await session.signal('continue');
+    await engine.seen(() => worksOn('compute-02') > works, PATIENCE_MS);
+    await session.signal('cancel', { reason: 'it takes too long' });
+    await engine.until(session, ({ reason }) => reason.startsWith('being cancelled'), PATIENCE_MS);
+    for (const { id } of engine.simulator.datacentre.tasks.list({ state: 'running' })) {
+      engine.simulator.datacentre.tasks.abort(id);
+    }
+    const report = await reportOf(session);
+    assert.equal(report.state, 'MAINTENANCE_CANCELLED');
+    assert.equal(report.hosts.rolledBack, 1);
+    assert.deepEqual(engine.violations(outcome), []);
+  });
+
+  test('before anything is touched does not keep the others', async () => {
+    await engine.simulate('POST', '/v1/hosts/compute-04/die', {});
+    const session = await engine.start({
+      hosts: ['compute-03', 'compute-04'],
+      budget: { maxFailedHosts: 1 },
+    });
+    const failed = await engine.until(
+      session,
+      ({ state, hosts }) => state === 'MAINTENANCE_FAILED' && hosts.inFlight === 0,
+      PATIENCE_MS,
+    );
+    assert.equal(failed.hosts.done, 1);
+    const [hold] = failed.held;
+    assert.deepEqual([hold?.host, hold?.step, hold?.code], ['compute-04', 'precheck', 'HostBlocked']);
+    await engine.simulate('POST', '/v1/hosts/compute-04/revive', {});
+    await session.signal('continue');
+    assert.equal((await reportOf(session)).hosts.done, 2);
     assert.deepEqual(engine.violations(outcome), []);
   });
 

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import type { WorkflowHandle } from '@temporalio/client';
+import type { Progress } from '../../src/core/progress.ts';
 import { reportOf, SITE, startEngine, type Engine } from '../support/engine.ts';
 import { fleetOf, WORK } from '../support/fleets.ts';
 
+/** The machine may be busy. */
+const PATIENCE_MS = 60_000;
 const REST = { plugin: 'approval', type: 'host' } as const;
 
 describe('one host, one session', () => {
@@ -57,6 +61,83 @@ describe('one host, one session', () => {
     await first.signal('continue');
     assert.equal((await reportOf(first)).hosts.done, 1);
     assert.equal((await reportOf(second)).hosts.done, 1);
+    clean();
+  });
+
+  const asks = (session: WorkflowHandle): Promise<Progress> =>
+    engine.until(
+      session,
+      ({ inFlight }) => inFlight.some(({ waitsFor }) => waitsFor?.startsWith('approval') === true),
+      PATIENCE_MS,
+    );
+  /** Somebody's own cordon takes the place of a session's mark, so that only the workflow of the host says whose it is. */
+  const cordonByHand = async (host: string): Promise<void> => {
+    const answer = await engine.simulate('POST', `/v1/hosts/${host}/cordon`, { reason: 'Jo looks at a fan' });
+    assert.ok(answer.ok, await answer.text());
+  };
+  const uncordonByHand = (host: string): Promise<unknown> =>
+    engine.simulate('POST', `/v1/hosts/${host}/uncordon`, {});
+
+  for (const marked of [true, false]) {
+    const which = marked ? 'a host with the mark' : 'the workflow of a host';
+
+    test(`cancelled while it waits for ${which} of another session, a session leaves it alone`, async () => {
+      if (!marked) await cordonByHand('compute-01');
+      const first = await engine.start({ hosts: ['compute-01'], actions: [REST] }, `waited-for-${marked}`);
+      await asks(first);
+      const second = await engine.start({ hosts: ['compute-01', 'compute-02'], actions: [REST] });
+      if (marked) {
+        // It passes over the host, and takes the other one meanwhile.
+        await asks(second);
+        await second.signal('approve', { host: 'compute-02' });
+      }
+      const waiting = await engine.until(
+        second,
+        ({ blockedBy }) => blockedBy.some((what) => what.includes(`session waited-for-${marked}`)),
+        PATIENCE_MS,
+      );
+      assert.match(waiting.blockedBy.join(), /compute-01/);
+      await second.signal('cancel', { reason: 'no time' });
+      const report = await reportOf(second);
+      assert.equal(report.state, 'MAINTENANCE_CANCELLED');
+      assert.equal(report.hosts.pending, marked ? 1 : 2, 'it counts as not started');
+      assert.deepEqual([report.hosts.rolledBack, report.hosts.held], [0, 0]);
+
+      await asks(first);
+      await first.signal('approve', {});
+      const done = await reportOf(first);
+      assert.deepEqual([done.state, done.hosts.done], ['MAINTENANCE_DONE', 1]);
+      if (!marked) await uncordonByHand('compute-01');
+      clean();
+    });
+  }
+
+  test('a host that another session has does not keep the others', async () => {
+    const first = await engine.start({ hosts: ['compute-01'], actions: [REST] }, 'keeps-one');
+    await asks(first);
+    const second = await engine.start({ hosts: ['compute-01', 'compute-02', 'compute-03'] });
+    const waiting = await engine.until(second, ({ hosts }) => hosts.done === 2, PATIENCE_MS);
+    assert.equal(waiting.state, 'PLANNED_MAINTENANCE');
+    const third = await engine.start({
+      hosts: ['compute-01', 'compute-02', 'compute-03'],
+      onBusyHost: 'fail',
+      budget: { maxFailedHosts: 1 },
+    });
+    const failed = await engine.until(
+      third,
+      ({ state, hosts }) => state === 'MAINTENANCE_FAILED' && hosts.inFlight === 0,
+      PATIENCE_MS,
+    );
+    assert.equal(failed.hosts.done, 2);
+    assert.deepEqual(
+      failed.held.map(({ host, code }) => [host, code]),
+      [['compute-01', 'HostBusy']],
+    );
+    await first.signal('approve', {});
+    assert.equal((await reportOf(first)).hosts.done, 1);
+    assert.equal((await reportOf(second)).hosts.done, 3);
+    await third.signal('continue');
+    assert.equal((await reportOf(third)).hosts.done, 3);
     clean();
   });
 

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { WorkflowFailedError } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
+import { ApplicationFailure, RawValue } from '@temporalio/common';
 import type { Plan, Report } from '../../src/core/progress.ts';
-import { reportOf, startEngine, type Engine } from '../support/engine.ts';
+import { MAINTENANCE_QUEUE, WORKFLOWS } from '../../src/names.ts';
+import { reportOf, SITE, startEngine, type Engine } from '../support/engine.ts';
 import { fleetOf, hostNames, WORK } from '../support/fleets.ts';
 
 describe('a session', () => {
@@ -102,6 +103,11 @@ describe('a session', () => {
       { budget: { maxConcurrentMoves: 1, maxConcurrentMovesPerHost: 5 } },
       /budget\.maxConcurrentMovesPerHost: 5 is more than/,
     ],
+    [
+      'notes within notes within notes …',
+      { metadata: { note: nested(101) } },
+      /metadata: must not nest deeper than 100 levels/,
+    ],
     ['an unknown key', { budjet: {} }, /budjet: is not a key of a session/],
     ['a wrong type', { budget: { maxConcurrentHosts: 'many' } }, /budget\.maxConcurrentHosts: /],
     [
@@ -143,6 +149,19 @@ describe('a session', () => {
       assert.equal(changes(engine), before);
     });
   }
+
+  test('refuses notes that nest deeper than any stack, instead of trying for ever', async () => {
+    const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+    const data = bytes(
+      `{"site": "${SITE}", "metadata": {"note": ${'['.repeat(50_000)}${']'.repeat(50_000)}}}`,
+    );
+    const session = await engine.client.workflow.start(WORKFLOWS.maintenanceSession, {
+      taskQueue: MAINTENANCE_QUEUE,
+      workflowId: 'bottomless',
+      args: [RawValue.fromPayload({ metadata: { encoding: bytes('json/plain') }, data })],
+    });
+    await assert.rejects(session.result(), hasFailed('InvalidSession', /metadata: must not nest deeper/));
+  });
 
   test('refuses an input that is no session at all', async () => {
     for (const input of [null, 'rack-12', 42, []]) {
@@ -199,7 +218,7 @@ describe('a session', () => {
     });
     const paused = await engine.until(
       session,
-      ({ state, hosts }) => state === 'MAINTENANCE_PAUSED' && hosts.total === 2 && hosts.inFlight === 0,
+      ({ state, hosts }) => state === 'MAINTENANCE_PAUSED' && hosts.total === 3 && hosts.inFlight === 0,
     );
     assert.match(paused.reason, /WindowClosed/);
     assert.ok(paused.hosts.pending > 0);
@@ -247,6 +266,10 @@ const hasFailed =
     assert.match(error.cause.message, message);
     return true;
   };
+
+function nested(depth: number): unknown {
+  return depth === 0 ? 'at last' : [nested(depth - 1)];
+}
 
 /** An update is refused with these words. */
 const refusedWith =

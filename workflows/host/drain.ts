@@ -39,7 +39,7 @@ interface Tries {
  */
 export async function drainHost(run: HostRun, plan: DrainPlan): Promise<void> {
   const tries: Tries = { counts: new Map(), failed: new Map(), failures: new Map() };
-  const { counts, failed, failures } = tries;
+  const { counts, failures } = tries;
   const shares = new GroupShares(run.input.groupShares);
   let rests = 0;
   for (;;) {
@@ -64,16 +64,7 @@ export async function drainHost(run: HostRun, plan: DrainPlan): Promise<void> {
       await sleep(rest, { summary: 'wait for room elsewhere' });
       run.setWaitsFor(undefined);
     }
-    plan = await run.call(
-      'planDrain',
-      {
-        ...run.ref,
-        wishes: run.input.spec.instances,
-        placement: run.input.placement,
-        failed: [...failed.values()],
-      },
-      `plan what is left on ${run.input.host}`,
-    );
+    plan = await planAgain(run, tries);
     // What the fresh plan does not name any more has gone by itself.
     const known = new Set([...plan.decisions, ...plan.blocked].map(({ id }) => id));
     for (const [id, failure] of failures) {
@@ -81,6 +72,18 @@ export async function drainHost(run: HostRun, plan: DrainPlan): Promise<void> {
       failures.delete(id);
       run.noteGone({ id, name: failure.name });
     }
+  }
+}
+
+/** On fresh data, with what was tried in mind. */
+async function planAgain(run: HostRun, { failed, failures }: Tries): Promise<DrainPlan> {
+  const { host, placement, spec } = run.input;
+  const request = { ...run.ref, wishes: spec.instances, placement, failed: [...failed.values()] };
+  try {
+    return await run.call('planDrain', request, `plan what is left on ${host}`);
+  } catch (error) {
+    if (wasCancelled(error) || viewFailure(error).code !== 'DeadlineExceeded') throw error;
+    throw outOfTime(run, failures);
   }
 }
 
@@ -157,13 +160,8 @@ async function leave(
   } catch (error) {
     if (wasCancelled(error)) throw error;
     const { code, message } = viewFailure(error);
-    if (code === 'DeadlineExceeded') {
-      const left = [...run.left.values()].map((one) => one.name);
-      throw new MaintenanceError(
-        code,
-        `the drain took longer than its timeout; still to go: ${listed(left, NAMES_SHOWN)}`,
-      );
-    }
+    failures.set(id, { name, code, message });
+    if (code === 'DeadlineExceeded') throw outOfTime(run, failures);
     const count = (counts.get(id) ?? 0) + 1;
     counts.set(id, count);
     if (action === 'live' || action === 'cold') {
@@ -171,8 +169,19 @@ async function leave(
       const targets = target === undefined ? before : [...before, target];
       failed.set(id, { instance: id, how: action, targets, tries: count });
     }
-    failures.set(id, { name, code, message });
   }
+}
+
+/** Names what is left, each with why it is still there where that is known. */
+function outOfTime(run: HostRun, failures: Map<string, Failure>): MaintenanceError {
+  const left = [...run.left.values()].map(({ id, name }) => {
+    const failure = failures.get(id);
+    return failure ? `${name} (${failure.message})` : name;
+  });
+  return new MaintenanceError(
+    'DeadlineExceeded',
+    `the drain took longer than its timeout; still to go: ${listed(left, NAMES_SHOWN)}`,
+  );
 }
 
 function holdFor(run: HostRun, failures: Map<string, Failure>): MaintenanceError {

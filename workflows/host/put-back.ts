@@ -1,10 +1,29 @@
+import { sleep } from '@temporalio/workflow';
+import { MaintenanceError } from '../../src/core/errors.ts';
 import type { InstanceRef, MovedInstance } from '../../src/core/host-run.ts';
 import type { HostRun } from './host-run.ts';
 
-/** Takes the host out of the platform's maintenance mode. */
+/** A host that is down is looked at again after this long, and later after a twentieth of the time it has taken. */
+const SHORTEST_REST_MS = 5_000;
+const REST_SHARE = 1 / 20;
+
+/** Takes the host out of the platform's maintenance mode. One that still restarts after its work is waited for. */
 export async function exitHost(run: HostRun): Promise<void> {
   run.enterStep('exit');
-  await run.call('exitMaintenance', run.ref, `exit maintenance: ${run.input.host}`);
+  const { host } = run.input;
+  const startedAt = Date.now();
+  for (;;) {
+    const request = { ...run.ref, unlessDown: true };
+    const answer = await run.call('exitMaintenance', request, `exit maintenance: ${host}`);
+    if (answer?.isDown !== true) break;
+    const rest = Math.max(SHORTEST_REST_MS, (Date.now() - startedAt) * REST_SHARE);
+    if (!run.hasTimeFor(rest)) {
+      throw new MaintenanceError('DeadlineExceeded', `${host} is down, and does not come back in time`);
+    }
+    run.setWaitsFor(`${host} is down: it is waited for`);
+    await sleep(rest, { summary: `wait for ${host} to come back` });
+  }
+  run.setWaitsFor(undefined);
 }
 
 /** Lets instances on again, starts what was stopped, and moves back what is to come back. */

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { HostTable } from '../../src/core/host-table.ts';
+import { listed } from '../../src/core/listed.ts';
 import {
   budgetChange,
   budgetProblems,
@@ -12,6 +13,9 @@ import {
   type ContinueMessage,
   type PauseMessage,
 } from '../../src/core/session-spec.ts';
+
+/** A message may be wrong in as many ways as it names hosts. */
+const PROBLEMS_NAMED = 20;
 
 /** What an operator asked for, read and checked; or every reason why it cannot be done. */
 export type Command<Message> = { message: Message } | { problems: string[] };
@@ -90,7 +94,7 @@ function check<Message>(
 ): Command<Message> {
   if ('problems' in command) return command;
   const problems = problemsOf(command.message);
-  return problems.length === 0 ? command : { problems };
+  return problems.length === 0 ? command : { problems: [listed(problems, PROBLEMS_NAMED, '; ')] };
 }
 
 function named(
@@ -99,7 +103,10 @@ function named(
   { table }: CommandContext,
   allowed: string[],
 ): string[] {
-  return (hosts ?? []).flatMap((host, index) => {
+  if (hosts === undefined || hosts.length === 0) return [];
+  if (table.hosts.length === 0)
+    return [`${field}: the hosts of this session are not known yet; send it again`];
+  return hosts.flatMap((host, index) => {
     const status = table.status(host);
     if (status === undefined) return [`${field}.${index}: "${host}" is not a host of this session`];
     return allowed.includes(status)
@@ -118,8 +125,11 @@ const wording = {
 } as const;
 
 function namedTwice({ retry = [], skip = [], rollback = [] }: ContinueMessage): string[] {
-  const all = [...retry, ...skip, ...rollback];
-  return [...new Set(all.filter((host, index) => all.indexOf(host) !== index))].map(
-    (host) => `"${host}" is named twice`,
-  );
+  const seen = new Set<string>();
+  const twice = new Set<string>();
+  for (const host of [...retry, ...skip, ...rollback]) {
+    if (seen.has(host)) twice.add(host);
+    seen.add(host);
+  }
+  return [...twice].map((host) => `"${host}" is named twice`);
 }

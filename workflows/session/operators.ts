@@ -4,6 +4,7 @@ import type { Progress } from '../../src/core/progress.ts';
 import {
   approveMessage,
   describeIssues,
+  type ApproveMessage,
   type CancelMessage,
   type ContinueMessage,
 } from '../../src/core/session-spec.ts';
@@ -172,19 +173,32 @@ export class Operators {
       return;
     }
     const { host } = parsed.data;
-    if (host === undefined && record.approvalAsked !== undefined) {
-      record.desk.answers.push(parsed.data);
+    if (host === undefined && record.approvalAsked !== undefined) record.desk.answers.push(parsed.data);
+    else if (!this.passOnApproval(parsed.data)) {
+      const nobody = host === undefined ? 'nothing waits' : `host: "${host}" is not waiting`;
+      this.showRefused('approve', [`${nobody} for an approval`]);
       return;
     }
-    const waiting = [...record.table.out.values()].filter(
-      (out) => out.waitsFor?.startsWith('approval') === true && (host === undefined || out.host === host),
+    record.refused = undefined;
+    record.show();
+  }
+
+  /** Returns whether any host waits for it. */
+  private passOnApproval(answer: ApproveMessage): boolean {
+    const { table, spec } = this.record;
+    const waiting = [...table.out.values()].filter(
+      ({ host, waitsFor }) =>
+        waitsFor?.startsWith('approval') === true && (answer.host === undefined || answer.host === host),
     );
-    for (const out of waiting) {
+    for (const { host } of waiting) {
       // A host that has ended meanwhile needs no answer.
-      getExternalWorkflowHandle(hostWorkflowId(record.spec.site, out.host))
-        .signal(approveSignal, parsed.data)
+      getExternalWorkflowHandle(hostWorkflowId(spec.site, host))
+        .signal(approveSignal, answer)
         .catch(() => undefined);
+      // Said twice, it must not be taken for the answer to what the host asks next.
+      table.noteWait(host, undefined);
     }
+    return waiting.length > 0;
   }
 
   /** A signal cannot be refused: what is wrong with it is shown instead. */

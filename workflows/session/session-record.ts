@@ -29,6 +29,7 @@ export interface Carried {
   budget: Budget;
   maintenanceUntil?: string;
   paused?: string;
+  notBefore?: number;
   plan?: Plan;
   historyLimit: number;
 }
@@ -77,7 +78,7 @@ export class SessionRecord {
   /** A message that changed nothing, and why. */
   refused: string | undefined;
   /** No host starts before: epoch milliseconds. */
-  notBefore = 0;
+  notBefore: number;
   /** What the session itself waits for an approval of. */
   approvalAsked: string | undefined;
   /** Counts what may change what to do next; the course of the session waits for it. */
@@ -98,6 +99,7 @@ export class SessionRecord {
     this.budget = carried?.budget ?? spec.budget;
     this.maintenanceUntil = carried?.maintenanceUntil ?? spec.maintenanceUntil;
     this.paused = carried?.paused;
+    this.notBefore = carried?.notBefore ?? 0;
     this.plan = carried?.plan;
     this.firstHostAt = carried?.firstHostAt;
     this.state = carried?.state ?? 'MAINTENANCE';
@@ -119,6 +121,7 @@ export class SessionRecord {
       budget: this.budget,
       ...(this.maintenanceUntil === undefined ? {} : { maintenanceUntil: this.maintenanceUntil }),
       ...(this.paused === undefined ? {} : { paused: this.paused }),
+      ...(this.notBefore === 0 ? {} : { notBefore: this.notBefore }),
       ...(this.plan === undefined ? {} : { plan: this.plan }),
       historyLimit: this.historyLimit,
     };
@@ -227,7 +230,12 @@ export class SessionRecord {
   }
 
   reason(): string {
-    if (this.refused !== undefined) return this.refused;
+    const why = this.whyItStands();
+    if (this.refused === undefined || this.phase === 'ended') return why;
+    return why === '' ? this.refused : `${this.refused}; ${why}`;
+  }
+
+  private whyItStands(): string {
     if (this.cancel) {
       const { mode, reason = 'no reason given' } = this.cancel;
       return `${this.phase === 'ended' ? 'cancelled' : 'being cancelled'} (${mode}): ${reason}`;

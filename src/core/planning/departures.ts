@@ -1,7 +1,8 @@
 /** Which instances have to leave a host that is taken out, and how, by what the session wishes. */
+import { wishedFor } from '../instance-mode.ts';
 import { isRunning } from '../inventory.ts';
 import type { Instance } from '../inventory.ts';
-import type { InstanceMode, InstanceWishes } from '../session-spec.ts';
+import type { InstanceWishes } from '../session-spec.ts';
 import { NO_LOAD, wasStopped } from './snapshot.ts';
 import type { HostIndex, Load, Snapshot } from './snapshot.ts';
 
@@ -21,7 +22,7 @@ export function departuresOf(snapshot: Snapshot, host: HostIndex, wishes: Instan
   const departures: Departures = { moves: [], stops: [], down: [] };
   for (const instance of snapshot.instancesOn(host)) {
     if (isRunning(instance)) {
-      const stops = modeOf(instance, wishes) === 'stop';
+      const stops = wishedFor(instance, wishes).mode === 'stop';
       (stops ? departures.stops : departures.moves).push(instance);
     } else if (wasStopped(instance)) {
       departures.down.push(instance);
@@ -32,13 +33,7 @@ export function departuresOf(snapshot: Snapshot, host: HostIndex, wishes: Instan
   return departures;
 }
 
-/** An id outranks a name. */
-function modeOf({ id, name }: Instance, { overrides, mode }: InstanceWishes): InstanceMode {
-  const own = [id, name].find((key) => Object.hasOwn(overrides, key));
-  return (own === undefined ? undefined : overrides[own]) ?? mode;
-}
-
-/** Instances that move off each host, taken together, without a walk over them but where overrides single some out. */
+/** Instances that move off each host, taken together, without a walk over them but where wishes single some out. */
 export class DepartureLoads {
   readonly #snapshot: Snapshot;
   readonly #wishes: InstanceWishes;
@@ -48,8 +43,9 @@ export class DepartureLoads {
     this.#snapshot = snapshot;
     this.#wishes = wishes;
     for (const idOrName of Object.keys(wishes.overrides)) {
-      for (const { host } of snapshot.instancesCalled(idOrName)) this.#walk(host);
+      for (const { host } of snapshot.instancesCalled(idOrName)) this.#walk(snapshot.indexOf(host));
     }
+    for (const host of snapshot.hostsWithOwnerWishes) this.#walk(host);
   }
 
   moves(host: HostIndex): Load {
@@ -67,8 +63,7 @@ export class DepartureLoads {
     return this.#wishes.mode === 'stop' ? this.#snapshot.running(host) : NO_LOAD;
   }
 
-  #walk(host: string): void {
-    const index = this.#snapshot.indexOf(host);
+  #walk(index: HostIndex | undefined): void {
     if (index === undefined || this.#exact.has(index)) return;
     const { moves, stops } = departuresOf(this.#snapshot, index, this.#wishes);
     this.#exact.set(index, { moves: this.#snapshot.loadOf(moves), stops: this.#snapshot.loadOf(stops) });

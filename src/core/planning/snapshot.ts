@@ -44,6 +44,7 @@ export class Snapshot {
   readonly #stopped: Load[];
   readonly #free: FreeTable;
   readonly #domains = new Map<string, readonly string[]>();
+  readonly #withOwnerWishes = new Set<HostIndex>();
 
   /** Instances on hosts that the inventory does not list are ignored. */
   constructor(inventory: Inventory) {
@@ -101,6 +102,11 @@ export class Snapshot {
   /** Instances on the host that somebody else stopped, taken together. */
   stopped(host: HostIndex): Load {
     return this.#stopped[host] ?? NO_LOAD;
+  }
+
+  /** Hosts with instances whose owners wish something for them. */
+  get hostsWithOwnerWishes(): ReadonlySet<HostIndex> {
+    return this.#withOwnerWishes;
   }
 
   group(id: string): Group | undefined {
@@ -225,6 +231,8 @@ export class Snapshot {
   #tally(index: HostIndex): void {
     const residents = this.instancesOn(index);
     const used = this.loadOf(residents);
+    if (residents.some(({ wish }) => wish !== undefined)) this.#withOwnerWishes.add(index);
+    else this.#withOwnerWishes.delete(index);
     this.#running[index] = this.loadOf(residents.filter(isRunning));
     this.#stopped[index] = this.loadOf(
       residents.filter((one) => one.state === 'stopped' && !wasStopped(one)),

@@ -173,8 +173,8 @@ class SimulatorDriver implements Driver {
   }
 }
 
-function toHost({ maintenanceReason, ...host }: WireHost): Host {
-  const reason = host.cordonReason ?? maintenanceReason;
+function toHost(host: WireHost): Host {
+  const reason = host.cordonReason ?? host.maintenanceReason;
   return { ...host, ...(reason === undefined ? {} : { cordonReason: reason }) };
 }
 
