@@ -1,7 +1,9 @@
 /** Every platform there is a driver for, by the name a site gives as its `platform`. */
+import { openstack } from './openstack/driver.ts';
 import type { PlatformDefinition } from './platform.ts';
 import { simulator } from './simulator/driver.ts';
 
 export const PLATFORMS: Readonly<Record<string, PlatformDefinition>> = {
+  openstack,
   simulator,
 };

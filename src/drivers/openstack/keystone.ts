@@ -1,0 +1,153 @@
+/** Keystone: the token that every other service asks for, and the catalog that says where those services are. */
+import type { z } from 'zod';
+import { MaintenanceError } from '../../core/errors.ts';
+import type { CallContext } from '../driver.ts';
+import { type ErrorAnswer, Transport } from '../transport.ts';
+import type { Cloud, Credentials } from './clouds.ts';
+import { authenticated } from './wire.ts';
+
+/** A token is renewed when a fifth of its life is left, and at most so long before its end. */
+const RENEW_SHARE = 5;
+const RENEW_AT_MOST_MS = 10 * 60_000;
+
+type Catalog = z.output<typeof authenticated>['token']['catalog'];
+
+export interface Token {
+  id: string;
+  /** Who we are to the other services. */
+  userId: string;
+  catalog: Catalog;
+  /** Epoch milliseconds. */
+  renewAt: number;
+}
+
+export class Keystone {
+  readonly #cloud: Cloud;
+  readonly #transport: Transport;
+  readonly #closed = new AbortController();
+  #token: Token | undefined;
+  #renewal: Promise<Token> | undefined;
+
+  constructor(cloud: Cloud, timeoutMs: number) {
+    this.#cloud = cloud;
+    this.#transport = new Transport({
+      url: cloud.authUrl,
+      timeoutMs,
+      tls: cloud.tls,
+      interpret: (answer) => refusal(answer, cloud),
+      secrets: () => [secretOf(cloud.credentials)],
+    });
+  }
+
+  /**
+   * A token that is good for a while yet. However many ask, one request gets it.
+   *
+   * @param refused one that a service has just refused: it is not given again.
+   */
+  async token({ signal }: CallContext, refused?: Token): Promise<Token> {
+    if (this.#token && this.#token !== refused && Date.now() < this.#token.renewAt) return this.#token;
+    // It belongs to no caller: one that is cancelled must not cost the others their token.
+    this.#renewal ??= this.#authenticate().finally(() => (this.#renewal = undefined));
+    return unlessAborted(this.#renewal, signal);
+  }
+
+  /** Address of a service by its type or an alias of it; undefined when the catalog has none. */
+  async endpoint(types: readonly string[], context: CallContext): Promise<string | undefined> {
+    const override = types.map((type) => this.#cloud.endpoints[type]).find((url) => url !== undefined);
+    if (override !== undefined) return override;
+    const { catalog } = await this.token(context);
+    return endpointOf(catalog, types, this.#cloud);
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort(new MaintenanceError('PlatformUnreachable', 'the driver was closed'));
+    await this.#transport.close();
+  }
+
+  async #authenticate(): Promise<Token> {
+    const { headers, body } = await this.#transport.call({
+      method: 'POST',
+      path: '/auth/tokens',
+      body: { auth: requestOf(this.#cloud.credentials) },
+      schema: authenticated,
+      signal: this.#closed.signal,
+    });
+    const id = headers['x-subject-token'];
+    if (typeof id !== 'string') throw new MaintenanceError('PlatformGarbled', 'Keystone gave no token');
+    const { user, catalog, expires_at: expiresAt } = body.token;
+    const end = Date.parse(expiresAt);
+    const margin = Math.min((end - Date.now()) / RENEW_SHARE, RENEW_AT_MOST_MS);
+    this.#token = { id, userId: user.id, catalog, renewAt: end - margin };
+    return this.#token;
+  }
+}
+
+/**
+ * Address of a service in a catalog, by interface and region; without a region any will do, if they all agree. Throws
+ * Unsupported when the service is there, and only not in this region or on this interface.
+ */
+export function endpointOf(
+  catalog: Catalog,
+  types: readonly string[],
+  { interface: face, region, source }: Pick<Cloud, 'interface' | 'region' | 'source'>,
+): string | undefined {
+  const all = catalog.filter(({ type }) => types.includes(type)).flatMap(({ endpoints }) => endpoints);
+  if (all.length === 0) return undefined;
+  const usable = all.filter(
+    (one) => one.interface === face && (region === undefined || one.region === region),
+  );
+  const [first] = usable;
+  if (first !== undefined && usable.every(({ url }) => url === first.url)) return first.url;
+  const there = all.map((one) => `${one.interface} in ${one.region ?? 'no region'}`).join(', ');
+  const wanted = `${face}${region === undefined ? '' : ` in ${region}`}`;
+  throw new MaintenanceError(
+    'Unsupported',
+    `the catalog has ${first === undefined ? 'no' : 'more than one'} address of ${types[0]} (${wanted}); it has ` +
+      `${there}. Set region_name or interface of ${source}`,
+  );
+}
+
+function requestOf(credentials: Credentials): unknown {
+  if (credentials.type === 'application-credential') {
+    const { credential, secret } = credentials;
+    return {
+      identity: {
+        methods: ['application_credential'],
+        application_credential: { ...credential, secret },
+      },
+    };
+  }
+  const { user, password, project } = credentials;
+  return {
+    identity: { methods: ['password'], password: { user: { ...user, password } } },
+    scope: { project },
+  };
+}
+
+const secretOf = (credentials: Credentials): string =>
+  credentials.type === 'password' ? credentials.password : credentials.secret;
+
+function refusal({ status, text }: ErrorAnswer, { source, authUrl }: Cloud): MaintenanceError | undefined {
+  if (status !== 401 && status !== 403) return undefined;
+  return new MaintenanceError(
+    'NotAuthorized',
+    `Keystone at ${authUrl} refuses the credentials of ${source}`,
+    {
+      vendor: text,
+    },
+  );
+}
+
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  return new Promise<T>((resolve, reject) => {
+    const abort = (): void => {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever the caller gave as reason
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => {
+      signal.removeEventListener('abort', abort);
+    });
+  });
+}
