@@ -1,0 +1,62 @@
+/** The bed that `run.ts` has brought up: how to log in to it, its services, and its knobs. */
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { parse } from 'yaml';
+import { z } from 'zod';
+
+/** An entry of a clouds.yaml, as far as the bed has it. */
+const cloud = z.looseObject({
+  auth: z.looseObject({
+    auth_url: z.string(),
+    username: z.string(),
+    password: z.string(),
+    project_name: z.string(),
+  }),
+  region_name: z.string(),
+});
+export type Cloud = z.output<typeof cloud>;
+
+/** How one server behaves; see drivers/bed_driver.py. */
+export interface Knobs {
+  lm_seconds?: number;
+  fail_lm?: number;
+  fail_pre?: boolean;
+  fail_check?: boolean;
+}
+
+export interface AllKnobs extends Knobs {
+  hosts?: Readonly<Record<string, Knobs>>;
+  servers?: Readonly<Record<string, Knobs>>;
+}
+
+export class Bed {
+  readonly directory: string;
+  /** The bed as its administrator sees it. */
+  readonly cloud: Cloud;
+
+  /** The bed that the environment variable BED names, or the one at the usual place. Throws when it was never up. */
+  constructor(env: NodeJS.ProcessEnv = process.env) {
+    const cache = env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache');
+    this.directory = env.BED ?? path.join(cache, 'haulout-beds/nova');
+    const clouds = z.object({ clouds: z.object({ bed: cloud }) });
+    this.cloud = clouds.parse(
+      parse(readFileSync(path.join(this.directory, 'clouds.yaml'), 'utf8')),
+    ).clouds.bed;
+  }
+
+  /** `start` resolves when the service answers, `stop` and `kill` when it has ended. */
+  async service(action: 'start' | 'stop' | 'kill', ...names: string[]): Promise<void> {
+    await promisify(execFile)(path.join(import.meta.dirname, 'service.sh'), [action, ...names]);
+  }
+
+  /** From now on the hypervisors behave so; what was set before is forgotten. */
+  async turn(knobs: AllKnobs): Promise<void> {
+    const file = path.join(this.directory, 'run/knobs.json');
+    await writeFile(`${file}.new`, JSON.stringify(knobs));
+    await rename(`${file}.new`, file);
+  }
+}
