@@ -17,6 +17,7 @@ const cloud = z.looseObject({
     project_name: z.string(),
   }),
   region_name: z.string(),
+  compute_endpoint_override: z.string().optional(),
 });
 export type Cloud = z.output<typeof cloud>;
 

@@ -101,8 +101,10 @@ expiration = 86400
 key_repository = $VAR/keystone/fernet
 [credential]
 key_repository = $VAR/keystone/credential
+# Without it the check of a token takes a second. It is the memory of the one process that there is.
 [cache]
-enabled = false
+enabled = true
+backend = oslo_cache.dict
 X
 }
 
@@ -202,6 +204,9 @@ report_interval = 4
 service_down_time = 12
 periodic_fuzzy_delay = 2
 update_resources_interval = 15
+# For so long the scheduler believes that a server is still on the host that it has left alive, and keeps other members
+# of its anti-affinity group away from there.
+scheduler_instance_sync_interval = 10
 resume_guests_state_on_host_boot = false
 sync_power_state_interval = -1
 heal_instance_info_cache_interval = -1

@@ -217,7 +217,11 @@ export class Nova {
         .filter(({ interface: kind, region }) => kind === 'public' && region === this.#cloud.region_name)
         .map(({ url: address }) => [type, address] as const),
     );
-    return { token: answer.headers.get('x-subject-token') ?? '', endpoints: new Map(endpoints) };
+    const compute = this.#cloud.compute_endpoint_override;
+    return {
+      token: answer.headers.get('x-subject-token') ?? '',
+      endpoints: new Map([...endpoints, ...(compute === undefined ? [] : [['compute', compute] as const])]),
+    };
   }
 }
 

@@ -13,11 +13,12 @@ import { stringify } from 'yaml';
 import type { ActionInput } from '../../../src/core/host-run.ts';
 import type { Progress, Report } from '../../../src/core/progress.ts';
 import type { SessionInput } from '../../../src/core/session-spec.ts';
+import type { SessionState } from '../../../src/core/session-state.ts';
 import { nodeCommand } from '../../../src/devstack/node-command.ts';
 import type { ManagedProcess } from '../../../src/devstack/processes.ts';
 import { MAINTENANCE_QUEUE, QUERIES, WORKFLOWS } from '../../../src/names.ts';
 import { createNamespace } from '../../support/namespace.ts';
-import { openWorkshop, reportFrom, writeBundle, type Workshop } from '../../support/rig.ts';
+import { openWorkshop, writeBundle, type Workshop } from '../../support/rig.ts';
 import { Bed } from './bed.ts';
 import { Gateway } from './gateway.ts';
 import { Nova } from './nova.ts';
@@ -27,6 +28,8 @@ const SITE = 'bed';
 /** The bed is slow, and slower on a machine that does other things too. */
 const PATIENCE_MS = 240_000;
 const POLL_MS = 300;
+
+const SETTLED: readonly SessionState[] = ['MAINTENANCE_DONE', 'MAINTENANCE_CANCELLED', 'MAINTENANCE_FAILED'];
 
 /** The action on each host; the site sees it, and whether the host was empty and out then. */
 export const WORK = { plugin: 'webhook', type: 'host', metadata: { endpoint: 'work' } } as const;
@@ -115,16 +118,20 @@ export class Site {
   /** Polls the progress until it is as wished; throws with the last one when it never is. */
   async until(session: WorkflowHandle, wish: (progress: Progress) => boolean): Promise<Progress> {
     const deadline = Date.now() + PATIENCE_MS;
-    for (;;) {
-      const progress = await session.query<Progress>(QUERIES.progress);
-      if (wish(progress)) return progress;
-      assert.ok(Date.now() < deadline, `it never came to that: ${JSON.stringify(progress, undefined, 1)}`);
-      await sleep(POLL_MS);
+    for (let last: Progress | undefined; ; await sleep(POLL_MS)) {
+      // Nobody answers while there is no worker.
+      const now = await session.query<Progress>(QUERIES.progress).catch(() => undefined);
+      if (now && wish(now)) return now;
+      last = now ?? last;
+      assert.ok(Date.now() < deadline, `it never came to that: ${JSON.stringify(last, undefined, 1)}`);
     }
   }
 
-  report(session: WorkflowHandle): Promise<Report> {
-    return reportFrom(session, PATIENCE_MS);
+  /** The final report; fails at once when the session waits for an operator. */
+  async report(session: WorkflowHandle): Promise<Report> {
+    const { state, blockedBy } = await this.until(session, (progress) => SETTLED.includes(progress.state));
+    assert.notEqual(state, 'MAINTENANCE_FAILED', blockedBy.join('; '));
+    return (await session.result()) as Report;
   }
 
   /** From now on the work on a host takes so long. */

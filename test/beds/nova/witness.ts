@@ -132,7 +132,8 @@ export class Witness {
   }
 
   async #watch(): Promise<void> {
-    for (; !this.#over; await sleep(LOOK_EVERY_MS)) {
+    // A test that failed does not end it.
+    for (; !this.#over; await sleep(LOOK_EVERY_MS, undefined, { ref: false })) {
       try {
         this.#note(await this.#nova.services());
       } catch (error) {
