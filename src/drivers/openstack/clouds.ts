@@ -119,10 +119,8 @@ function toCloud(raw: RawCloud, { source, spell }: Found): Cloud {
   };
   const authUrl = versioned(need('auth_url'));
   const credentials = credentialsOf(raw, need, problems, source);
-  const { interface: face, caFile } = {
-    interface: interfaceOf(raw),
-    caFile: raw.cacert && expand(raw.cacert),
-  };
+  const face = interfaceOf(raw);
+  const caFile = raw.cacert === undefined ? undefined : expand(raw.cacert);
   if (authUrl !== '' && !URL.canParse(authUrl))
     problems.push(`${source}: ${spell('auth.auth_url')} is not a URL`);
   if (face === undefined) {

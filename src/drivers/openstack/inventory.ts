@@ -103,7 +103,7 @@ export function toHost(service: WireService, shape: Shape | undefined): Host {
   return {
     name: service.host,
     role: compute ? 'compute' : 'controller',
-    labels: { ...shape?.labels, ...(service.zone === '' ? {} : { zone: service.zone }) },
+    labels: { ...shape?.labels, ...(service.zone === undefined ? {} : { zone: service.zone }) },
     capacity: shape?.capacity ?? NOTHING,
     standing: standingOf(service),
     ...(compute ? {} : { takesInstances: false }),

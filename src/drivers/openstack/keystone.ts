@@ -4,7 +4,9 @@ import { MaintenanceError } from '../../core/errors.ts';
 import type { CallContext } from '../driver.ts';
 import { type ErrorAnswer, Transport } from '../transport.ts';
 import type { Cloud, Credentials } from './clouds.ts';
+import { SingleFlight } from './single-flight.ts';
 import { authenticated } from './wire.ts';
+import { wordsIn } from './words.ts';
 
 /** A token is renewed when a fifth of its life is left, and at most so long before its end. */
 const RENEW_SHARE = 5;
@@ -24,9 +26,8 @@ export interface Token {
 export class Keystone {
   readonly #cloud: Cloud;
   readonly #transport: Transport;
-  readonly #closed = new AbortController();
+  readonly #renewal = new SingleFlight<Token>();
   #token: Token | undefined;
-  #renewal: Promise<Token> | undefined;
 
   constructor(cloud: Cloud, timeoutMs: number) {
     this.#cloud = cloud;
@@ -46,9 +47,7 @@ export class Keystone {
    */
   async token({ signal }: CallContext, refused?: Token): Promise<Token> {
     if (this.#token && this.#token !== refused && Date.now() < this.#token.renewAt) return this.#token;
-    // It belongs to no caller: one that is cancelled must not cost the others their token.
-    this.#renewal ??= this.#authenticate().finally(() => (this.#renewal = undefined));
-    return unlessAborted(this.#renewal, signal);
+    return this.#renewal.join(signal, (shared) => this.#authenticate(shared));
   }
 
   /** Address of a service by its type or an alias of it; undefined when the catalog has none. */
@@ -59,18 +58,17 @@ export class Keystone {
     return endpointOf(catalog, types, this.#cloud);
   }
 
-  async close(): Promise<void> {
-    this.#closed.abort(new MaintenanceError('PlatformUnreachable', 'the driver was closed'));
-    await this.#transport.close();
+  close(): Promise<void> {
+    return this.#transport.close();
   }
 
-  async #authenticate(): Promise<Token> {
+  async #authenticate(signal: AbortSignal): Promise<Token> {
     const { headers, body } = await this.#transport.call({
       method: 'POST',
       path: '/auth/tokens',
       body: { auth: requestOf(this.#cloud.credentials) },
       schema: authenticated,
-      signal: this.#closed.signal,
+      signal,
     });
     const id = headers['x-subject-token'];
     if (typeof id !== 'string') throw new MaintenanceError('PlatformGarbled', 'Keystone gave no token');
@@ -127,27 +125,13 @@ function requestOf(credentials: Credentials): unknown {
 const secretOf = (credentials: Credentials): string =>
   credentials.type === 'password' ? credentials.password : credentials.secret;
 
+/** A 404 must not pass for something that is gone: Keystone gives it for application credentials that it does not know. */
 function refusal({ status, text }: ErrorAnswer, { source, authUrl }: Cloud): MaintenanceError | undefined {
-  if (status !== 401 && status !== 403) return undefined;
-  return new MaintenanceError(
-    'NotAuthorized',
-    `Keystone at ${authUrl} refuses the credentials of ${source}`,
-    {
-      vendor: text,
-    },
-  );
-}
-
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  return new Promise<T>((resolve, reject) => {
-    const abort = (): void => {
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever the caller gave as reason
-      reject(signal.reason);
-    };
-    signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => {
-      signal.removeEventListener('abort', abort);
-    });
-  });
+  if (status !== 401 && status !== 403 && status !== 404) return undefined;
+  const vendor = wordsIn(text)?.words;
+  return vendor === undefined
+    ? new MaintenanceError('PlatformGarbled', `what answers at ${authUrl} is no Keystone`, { vendor: text })
+    : new MaintenanceError('NotAuthorized', `Keystone at ${authUrl} refuses the credentials of ${source}`, {
+        vendor,
+      });
 }

@@ -2,11 +2,14 @@
  * Masakari, where the catalog has it: it evacuates hosts that stop answering, and must be told of those that are only
  * rebooted by us.
  */
+import { MaintenanceError } from '../../core/errors.ts';
 import type { CallContext } from '../driver.ts';
+import type { ErrorAnswer } from '../transport.ts';
 import type { Cloud } from './clouds.ts';
 import type { Keystone } from './keystone.ts';
 import { Service } from './service.ts';
 import { anything, haHostPage, segmentPage } from './wire.ts';
+import { wordsIn } from './words.ts';
 
 const PAGE = 1000;
 
@@ -19,7 +22,7 @@ export class Masakari {
   readonly #service: Service;
 
   constructor(options: { keystone: Keystone; cloud: Cloud; timeoutMs: number }) {
-    this.#service = new Service({ ...options, types: ['instance-ha', 'ha'] });
+    this.#service = new Service({ ...options, types: ['instance-ha', 'ha'], interpret: interpretError });
   }
 
   /** Whether it leaves the host alone already; undefined when it does not watch the host. */
@@ -83,4 +86,11 @@ export class Masakari {
       if (marker === undefined) return;
     }
   }
+}
+
+/** It changes nothing of a host while it deals with a failure in its segment. */
+function interpretError({ method, path, status, text }: ErrorAnswer): MaintenanceError | undefined {
+  if (status !== 409) return undefined;
+  const vendor = wordsIn(text)?.words ?? text;
+  return new MaintenanceError('PlatformBusy', `${method} ${path}: ${vendor}`, { vendor });
 }

@@ -1,11 +1,12 @@
 /** Nova's API, call by call, in the best microversion that both sides know. */
 import type { z } from 'zod';
-import { MaintenanceError } from '../../core/errors.ts';
+import { type ErrorCode, MaintenanceError } from '../../core/errors.ts';
 import type { CallContext } from '../driver.ts';
 import type { Answer, Call, ErrorAnswer } from '../transport.ts';
 import type { Cloud } from './clouds.ts';
 import type { Keystone } from './keystone.ts';
-import { Service, wordsIn } from './service.ts';
+import { Service } from './service.ts';
+import { SingleFlight } from './single-flight.ts';
 import {
   actionList,
   aggregateList,
@@ -20,6 +21,7 @@ import {
   serverPage,
   serviceList,
   type ActionDetails,
+  type ListedServer,
   type RunningMigration,
   type WireAction,
   type WireAggregate,
@@ -29,6 +31,7 @@ import {
   type WireServer,
   type WireService,
 } from './wire.ts';
+import { wordsIn } from './words.ts';
 
 /** A server says which groups it belongs to (Stein, 2019). */
 const LEAST = '2.71';
@@ -43,7 +46,10 @@ type Query = NonNullable<Call<unknown>['query']>;
 export class Nova {
   readonly #service: Service;
   readonly #cloud: Cloud;
+  readonly #negotiation = new SingleFlight<string>();
   #version: string | undefined;
+  /** The longest page there was: lists are all cut at the same length, so a shorter page was not cut. */
+  #longestPage = 0;
 
   constructor(options: { keystone: Keystone; cloud: Cloud; timeoutMs: number }) {
     this.#cloud = options.cloud;
@@ -83,21 +89,25 @@ export class Nova {
   }
 
   /** Servers of all projects that are on a host: on this one, or on any. */
-  servers(filter: { host?: string }, context: CallContext): Promise<WireServer[]> {
-    return this.#pages(
+  async servers({ host }: { host?: string }, context: CallContext): Promise<WireServer[]> {
+    const all = await this.#pages(
       (marker) =>
-        this.#get('/servers/detail', { ...filter, all_tenants: 1, limit: PAGE, marker }, serverPage, context),
+        this.#get('/servers/detail', { host, all_tenants: 1, limit: PAGE, marker }, serverPage, context),
       ({ servers, servers_links: links }) => ({
-        items: servers.flatMap(({ placed }) => placed ?? []),
+        items: servers,
         next: hasNext(links) ? servers.at(-1)?.id : undefined,
       }),
     );
+    // Nova ignores a filter that the user may not use.
+    return all
+      .flatMap((server) => placedIn(server) ?? [])
+      .filter((one) => host === undefined || one.host === host);
   }
 
   /** Undefined when it is gone, or on no host. */
   async server(id: string, context: CallContext): Promise<WireServer | undefined> {
     const found = await unlessGone(this.#get(serverPath(id), {}, oneServer, context));
-    return found?.server.placed;
+    return found && placedIn(found.server);
   }
 
   /** Server groups of all projects, with their members. */
@@ -107,8 +117,7 @@ export class Nova {
       const query = { all_projects: 'True', limit: PAGE, offset: groups.length };
       const { server_groups: page } = await this.#get('/os-server-groups', query, groupPage, context);
       groups.push(...page);
-      // A page may be shorter than was asked for, and is still not the last one.
-      if (page.length === 0) return groups;
+      if (page.length === 0 || page.length < this.#longestPage) return groups;
     }
   }
 
@@ -189,17 +198,20 @@ export class Nova {
     do {
       const { items, next } = split(await read(marker));
       all.push(...items);
+      this.#longestPage = Math.max(this.#longestPage, items.length);
       marker = next;
     } while (marker !== undefined);
     return all;
   }
 
   async #versionHeader(context: CallContext): Promise<Record<string, string>> {
-    this.#version ??= this.#cloud.computeMicroversion ?? (await this.#negotiate(context));
+    this.#version ??=
+      this.#cloud.computeMicroversion ??
+      (await this.#negotiation.join(context.signal, (signal) => this.#negotiate(signal)));
     return { 'OpenStack-API-Version': `compute ${this.#version}` };
   }
 
-  async #negotiate({ signal }: CallContext): Promise<string> {
+  async #negotiate(signal: AbortSignal): Promise<string> {
     const { body } = await this.#service.call({ method: 'GET', path: '/', schema: apiVersion, signal });
     const { min_version: oldest, version: newest } = body.version;
     const best = isBefore(newest, BEST) ? newest : BEST;
@@ -210,6 +222,15 @@ export class Nova {
         `${BEST} are supported, which Nova has had since Stein (2019)`,
     );
   }
+}
+
+/** A host whose servers are hidden would pass for an empty one. */
+function placedIn({ id, hidesHost, placed }: ListedServer): WireServer | undefined {
+  if (!hidesHost) return placed;
+  throw new MaintenanceError(
+    'NotAuthorized',
+    `Nova does not say which host server ${id} is on: the user lacks os_compute_api:os-extended-server-attributes`,
+  );
 }
 
 const serverPath = (id: string): string => `/servers/${encodeURIComponent(id)}`;
@@ -231,23 +252,24 @@ function isBefore(a: string, b: string): boolean {
 }
 
 /** Nova says in words only what is wrong. */
-function interpretError({ method, path, status, json }: ErrorAnswer): MaintenanceError | undefined {
-  const vendor = wordsIn(json);
-  if (vendor === undefined) return undefined;
-  const what = `${method} ${path}: ${vendor}`;
-  if (status === 409 && /in task_state (?!None)/.test(vendor)) {
-    return new MaintenanceError('PlatformBusy', what, { vendor });
+function interpretError({ method, path, status, text }: ErrorAnswer): MaintenanceError | undefined {
+  const { kind, words: vendor = text } = wordsIn(text) ?? {};
+  const fail = (code: ErrorCode): MaintenanceError =>
+    new MaintenanceError(code, `${method} ${path}: ${vendor}`, { vendor });
+  switch (status) {
+    case 400:
+      if (/^(Compute host|Host) .* could not be found|No valid host/.test(vendor)) return fail('NoTarget');
+      // What the next page was to follow was deleted meanwhile: the list has to be read anew.
+      return /^marker .* not found/i.test(vendor) ? fail('PlatformError') : undefined;
+    case 404:
+      // Only Nova itself knows what is gone; a gateway before it does not.
+      return kind === 'itemNotFound' ? undefined : fail('PlatformGarbled');
+    case 409:
+      if (/in task_state (?!None)/.test(vendor)) return fail('PlatformBusy');
+      return path.endsWith('/action') ? fail('MoveRefused') : undefined;
+    default:
+      return undefined;
   }
-  if (status === 409 && path.endsWith('/action'))
-    return new MaintenanceError('MoveRefused', what, { vendor });
-  if (status === 400 && /^(Compute host|Host) .* could not be found|No valid host/.test(vendor)) {
-    return new MaintenanceError('NoTarget', what, { vendor });
-  }
-  if (status === 400 && /^marker .* not found/i.test(vendor)) {
-    // What the next page was to follow was deleted meanwhile: the list has to be read anew.
-    return new MaintenanceError('PlatformError', what, { vendor });
-  }
-  return undefined;
 }
 
 async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {

@@ -4,6 +4,7 @@ import type { CallContext } from '../driver.ts';
 import { type Answer, type Call, type ErrorAnswer, Transport } from '../transport.ts';
 import type { Cloud } from './clouds.ts';
 import type { Keystone, Token } from './keystone.ts';
+import { wordsIn } from './words.ts';
 
 export interface ServiceOptions {
   keystone: Keystone;
@@ -72,20 +73,9 @@ function tokenRefusal({ method, path, status, text }: ErrorAnswer): MaintenanceE
   return new TokenRefused('NotAuthorized', `${method} ${path}: the token is refused`, { vendor: text });
 }
 
-function versionRefusal({ method, path, status, json, text }: ErrorAnswer): MaintenanceError | undefined {
+function versionRefusal({ method, path, status, text }: ErrorAnswer): MaintenanceError | undefined {
   if (status !== 406) return undefined;
   return new MaintenanceError('Unsupported', `${method} ${path}: the release of the service is too old`, {
-    vendor: wordsIn(json) ?? text,
+    vendor: wordsIn(text)?.words ?? text,
   });
-}
-
-/** What an error of any OpenStack service says: `{"conflictingRequest": {"message"}}`, `{"errors": [{"detail"}]}`. */
-export function wordsIn(json: unknown): string | undefined {
-  if (typeof json !== 'object' || json === null) return undefined;
-  for (const value of Object.values(json).flat() as unknown[]) {
-    if (typeof value !== 'object' || value === null) continue;
-    if ('message' in value && typeof value.message === 'string') return value.message;
-    if ('detail' in value && typeof value.detail === 'string') return value.detail;
-  }
-  return undefined;
 }

@@ -28,14 +28,15 @@ const service = z
     id: text.default(''),
     binary: text,
     host: text,
-    zone: text.default(''),
+    zone: maybe,
     status: text,
     state: text.default('down'),
     forced_down: z.boolean().default(false),
     disabled_reason: maybe,
   })
-  .transform(({ forced_down, disabled_reason, ...rest }) => ({
+  .transform(({ forced_down, disabled_reason, zone, ...rest }) => ({
     ...rest,
+    zone: zone ?? undefined,
     forcedDown: forced_down,
     reason: disabled_reason ?? undefined,
   }));
@@ -60,7 +61,7 @@ export const aggregateList = z.object({ aggregates: z.array(aggregate) });
 const group = z.object({
   id: text,
   name: text,
-  policy: text,
+  policy: maybe,
   rules: z.object({ max_server_per_host: z.coerce.number().optional() }).default({}),
   members: z.array(text),
 });
@@ -82,7 +83,7 @@ const placed = z
     name: text,
     status: text,
     tenant_id: text,
-    image: z.union([z.object({}), z.literal('')]),
+    image: z.union([z.object({}), z.literal('')]).nullish(),
     flavor,
     metadata: z.record(text, text).default({}),
     tags: z.array(text).default([]),
@@ -121,17 +122,23 @@ const placed = z
   }));
 export type WireServer = z.output<typeof placed>;
 
-/** Servers without a host are not built yet, shelved away, or in a cell that does not answer, and then half empty. */
+/**
+ * Servers without a host are not built yet, shelved away, or in a cell that does not answer, and then half empty. Where
+ * Nova says nothing of hosts at all, it hides them.
+ */
 const server = z
-  .looseObject({ id: text, 'OS-EXT-SRV-ATTR:host': maybe })
-  .transform((raw, context): { id: string; placed?: WireServer } => {
-    if (!raw['OS-EXT-SRV-ATTR:host']) return { id: raw.id };
+  .looseObject({ id: text, status: text, 'OS-EXT-SRV-ATTR:host': maybe })
+  .transform((raw, context): { id: string; hidesHost: boolean; placed?: WireServer } => {
+    const { id, status, 'OS-EXT-SRV-ATTR:host': host } = raw;
+    const hidesHost = host === undefined && status !== 'UNKNOWN';
+    if (!host) return { id, hidesHost };
     const parsed = placed.safeParse(raw);
     for (const issue of parsed.error?.issues ?? []) {
       context.issues.push({ ...issue, input: raw } as z.core.$ZodRawIssue);
     }
-    return { id: raw.id, ...(parsed.data === undefined ? {} : { placed: parsed.data }) };
+    return { id, hidesHost, ...(parsed.data === undefined ? {} : { placed: parsed.data }) };
   });
+export type ListedServer = z.output<typeof server>;
 export const serverPage = z.object({ servers: z.array(server), servers_links: links });
 export const oneServer = z.object({ server });
 
@@ -186,12 +193,9 @@ export type ActionDetails = z.output<typeof oneAction>['instanceAction'];
 /** Whatever comes back from a call of which only the status counts. */
 export const anything = z.unknown();
 
-const amounts = z.record(text, z.object({ capacity: z.number(), used: z.number() }));
+const amounts = z.record(text, z.object({ capacity: z.number() }));
 export const candidates = z.object({
-  provider_summaries: z.record(
-    text,
-    z.object({ resources: amounts, traits: z.array(text), root_provider_uuid: text }),
-  ),
+  provider_summaries: z.record(text, z.object({ resources: amounts, traits: z.array(text) })),
 });
 export const inventories = z.object({
   inventories: z.record(

@@ -66,6 +66,8 @@ export class FakeNova {
   candidates: Record<string, Json> = {};
   /** Those it has to be asked after one by one. */
   providers: Record<string, { inventories: Json; traits: string[] }> = {};
+  /** Whether the user may narrow lists of servers to a host; Nova then leaves a filter out, and says nothing. */
+  allowsFilters = true;
   /** Answers given instead, once each, by `METHOD path`. */
   readonly instead = new Map<string, Answer>();
 
@@ -99,7 +101,8 @@ export class FakeNova {
         return { body: { aggregates: this.aggregates } };
       case 'GET /servers/detail': {
         const host = query.get('host');
-        const wanted = this.servers.filter((one) => host === null || one['OS-EXT-SRV-ATTR:host'] === host);
+        const isWanted = (one: Json): boolean => host === null || one['OS-EXT-SRV-ATTR:host'] === host;
+        const wanted = this.allowsFilters ? this.servers.filter(isWanted) : this.servers;
         return this.#page(request, 'servers', wanted);
       }
       case 'GET /os-server-groups': {
