@@ -62,6 +62,8 @@ export interface DrainRequest extends HostRef {
   wishes: HostSpec['instances'];
   /** Targets reserved when the host was chosen; kept where they are still possible. */
   placement: Placement[];
+  /** Instances that were still to go when an earlier run ended. */
+  left?: InstanceRef[];
 }
 
 export interface DrainPlan {
@@ -70,6 +72,8 @@ export interface DrainPlan {
   /** Instances that cannot leave now, and why. */
   blocked: (InstanceRef & { code: ErrorCode; reason: string })[];
   warnings: string[];
+  /** Those of `left` that are on another host now. */
+  leftMeanwhile?: Omit<MovedInstance, 'from'>[];
 }
 
 export interface MoveOutcome {

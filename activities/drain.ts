@@ -43,7 +43,8 @@ export function createDrainActivities(
             all.slice(0, 5).join('; '),
           );
         }
-        return plan;
+        const leftMeanwhile = await findLeftMeanwhile(request, check, io);
+        return leftMeanwhile.length === 0 ? plan : { ...plan, leftMeanwhile };
       }),
 
     planDrain: (request) =>
@@ -52,6 +53,24 @@ export function createDrainActivities(
         return planInstances(deps, io, check, request, request.failed);
       }),
   };
+
+  /** What was begun may have ended, and what was stuck may have been moved by hand, while the host was held. */
+  async function findLeftMeanwhile(
+    { left = [], wishes }: DrainRequest,
+    { instances }: HostCheck,
+    io: Io,
+  ): Promise<NonNullable<DrainPlan['leftMeanwhile']>> {
+    const here = new Set(instances.map(({ instance }) => instance.id));
+    const found: NonNullable<DrainPlan['leftMeanwhile']> = [];
+    for (const { id, name } of left) {
+      const instance = here.has(id) ? undefined : await driver.locate(id, io);
+      if (!instance) continue;
+      const foundStopped = instance.state === 'stopped';
+      const how = foundStopped || wishes.mode === 'cold' ? 'cold' : 'live';
+      found.push({ id, name, to: instance.host, how, foundStopped });
+    }
+    return found;
+  }
 
   /** A host that carries another session's mark is that session's. */
   async function refuseForeignHost({ host }: HostCheck, request: DrainRequest): Promise<void> {
@@ -119,10 +138,10 @@ async function planInstances(
     allowUnsafe: true,
     preferred: new Map(request.placement.map(({ instance, target }) => [instance, target])),
     // A host that it could not move to live may well take it cold.
-    avoid: new Map(
+    failed: new Map(
       moving.flatMap(({ ability: { instance }, action }) => {
         const before = failures.get(instance.id);
-        return before?.how === action ? [[instance.id, new Set(before.targets)]] : [];
+        return before?.how === action ? [[instance.id, before.targets]] : [];
       }),
     ),
   });

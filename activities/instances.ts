@@ -113,15 +113,19 @@ function notMoved(
   aborted: boolean,
 ): Error {
   if (aborted) return new CancelledFailure(`moving ${name} was aborted; it is still on ${from}`);
+  const refused = end.state === 'failed' && end.error.code === 'NoTarget';
   return notDone(
-    'MoveFailed',
+    refused ? 'NoTarget' : 'MoveFailed',
     `${name} is still on ${from}${target === undefined ? '' : `, not on ${target}`}`,
     end,
   );
 }
 
-const notDone = (code: 'MoveFailed' | 'InstanceFailed', message: string, end: TaskEnd): MaintenanceError =>
-  new MaintenanceError(code, message, vendorOf(end));
+const notDone = (
+  code: 'NoTarget' | 'MoveFailed' | 'InstanceFailed',
+  message: string,
+  end: TaskEnd,
+): MaintenanceError => new MaintenanceError(code, message, vendorOf(end));
 
 function vendorOf(end: TaskEnd): { vendor?: string; cause?: unknown } {
   if (end.state !== 'failed') return {};

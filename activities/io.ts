@@ -38,8 +38,11 @@ export interface Io extends CallContext {
   sleep(milliseconds: number): Promise<void>;
   /** Aborts when the activity is over for any reason but one: that somebody asked to cancel it. */
   unlessCancelled: AbortSignal;
-  /** Whether it is over because the worker stops: a new worker will go on, so nothing must be undone. */
-  workerStops(): boolean;
+  /**
+   * Whether somebody asked to cancel it. When it is over for another reason, such as a worker that stops or was taken for
+   * dead, or a deadline, somebody else goes on from what is there, so nothing must be undone.
+   */
+  cancelRequested(): boolean;
 }
 
 /** Runs the body of an activity. */
@@ -65,7 +68,7 @@ export async function perform<T>(work: (io: Io) => Promise<T>): Promise<T> {
         context.heartbeat(value);
       },
       sleep: (milliseconds) => context.sleep(milliseconds),
-      workerStops: () => context.cancellationDetails?.workerShutdown === true,
+      cancelRequested: () => context.cancellationDetails?.cancelRequested === true,
     });
   } catch (error) {
     if (error instanceof CancelledFailure || error instanceof ApplicationFailure) throw error;

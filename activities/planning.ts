@@ -12,10 +12,10 @@ import type { SessionSpec } from '../src/core/session-spec.ts';
 import type { HostStatus } from '../src/core/standing.ts';
 import { hostWorkflowId } from '../src/names.ts';
 import { resolveActions } from './actions/resolve.ts';
-import type { ChosenHost, SiteActivities } from './contract.ts';
+import type { ChosenHost, HostChoice, SiteActivities } from './contract.ts';
 import { createDrainActivities, type PlanningDeps } from './drain.ts';
 import { perform } from './io.ts';
-import { describe, invalidSession, readOutcome } from './session.ts';
+import { describe, holderOf, invalidSession, readOutcome } from './session.ts';
 import type { SessionStanding } from './standing-reader.ts';
 
 const PROBLEMS_NAMED = 20;
@@ -70,50 +70,59 @@ export function createPlanningActivities(
         const standing = await readStanding(session);
         const snapshot = await inventory.snapshot(io);
         const busy = await findBusyHosts(standing, snapshot);
-        const { start, waitFor = busy.waitFor } = nextHosts({
-          snapshot,
-          scope: busy.scope,
-          inFlight: standing.out,
-          freeSlots: slots,
-          budget: standing.budget,
-          wishes: standing.instances,
-          moveMbPerSecond: driver.capabilities.moveMbPerSecond,
-          workSeconds: workSeconds(standing.actions),
-          ...(standing.retry.length === 0 ? {} : { first: new Set(standing.retry) }),
-        });
-        const alreadyDone: HostOutcome[] = [];
-        const fresh: ChosenHost[] = [];
-        for (const choice of start) {
-          const outcome = standing.retry.includes(choice.host)
-            ? undefined
-            : await readOutcome(
-                client,
-                await describe(client, hostWorkflowId(site, choice.host)),
-                standing.chain,
-              );
-          if (outcome) alreadyDone.push(outcome);
-          else fresh.push(chosen(choice, snapshot, standing.instances));
-        }
-        return { start: fresh, alreadyDone, ...(waitFor === undefined ? {} : { waitFor }) };
+        let choice: HostChoice | undefined;
+        while (!choice) choice = await choose({ site, slots, standing, snapshot }, busy);
+        return choice;
       }),
   };
 
+  /** Undefined when another session has a host that was chosen: it is now among the busy ones. */
+  async function choose(
+    { site, slots, standing, snapshot }: ChoiceRequest,
+    busy: BusyHosts,
+  ): Promise<HostChoice | undefined> {
+    const { start, waitFor = busy.waitFor } = nextHosts({
+      snapshot,
+      scope: busy.scope,
+      inFlight: standing.out,
+      freeSlots: slots,
+      budget: standing.budget,
+      wishes: standing.instances,
+      moveMbPerSecond: driver.capabilities.moveMbPerSecond,
+      workSeconds: workSeconds(standing.actions),
+      ...(standing.retry.length === 0 ? {} : { first: new Set(standing.retry) }),
+    });
+    const alreadyDone: HostOutcome[] = [];
+    const fresh: ChosenHost[] = [];
+    let isTaken = false;
+    for (const choice of start) {
+      const run = await describe(client, hostWorkflowId(site, choice.host));
+      const holder = holderOf(run);
+      // One that puts a host back for a session which this one resumes is through with it soon, and is waited for.
+      if (standing.onBusyHost === 'wait' && holder && !standing.sessions.includes(holder.session)) {
+        noteBusy(busy, choice.host, holder.session);
+        isTaken = true;
+        continue;
+      }
+      const isRetried = standing.retry.includes(choice.host);
+      const outcome = isRetried ? undefined : await readOutcome(client, run, standing.chain);
+      if (outcome) alreadyDone.push(outcome);
+      else fresh.push(chosen(choice, snapshot, standing.instances));
+    }
+    return isTaken ? undefined : { start: fresh, alreadyDone, ...(waitFor === undefined ? {} : { waitFor }) };
+  }
+
   /** Hosts that another open session holds are passed over while that lasts, if the session is to wait for them. */
-  async function findBusyHosts(
-    standing: SessionStanding,
-    snapshot: Snapshot,
-  ): Promise<{ scope: ReadonlyMap<string, HostStatus>; waitFor?: string }> {
-    if (standing.onBusyHost === 'fail') return { scope: standing.scope };
-    const scope = new Map(standing.scope);
-    let waitFor: string | undefined;
+  async function findBusyHosts(standing: SessionStanding, snapshot: Snapshot): Promise<BusyHosts> {
+    const busy: BusyHosts = { scope: new Map(standing.scope) };
+    if (standing.onBusyHost === 'fail') return busy;
     for (const { name, cordonReason } of snapshot.hosts) {
       const mark = parseMark(cordonReason);
-      if (!mark || scope.get(name) !== 'pending' || standing.sessions.includes(mark.session)) continue;
-      if ((await describe(client, mark.session))?.status.name !== 'RUNNING') continue;
-      scope.set(name, 'held');
-      waitFor ??= `${name} is taken by session ${mark.session}`;
+      if (!mark || busy.scope.get(name) !== 'pending' || standing.sessions.includes(mark.session)) continue;
+      if ((await describe(client, mark.session))?.status.name === 'RUNNING')
+        noteBusy(busy, name, mark.session);
     }
-    return waitFor === undefined ? { scope } : { scope, waitFor };
+    return busy;
   }
 
   async function readStanding(session: string): Promise<SessionStanding> {
@@ -121,6 +130,25 @@ export function createPlanningActivities(
     if (!standing) throw new Error(`session ${session} does not answer`);
     return standing;
   }
+}
+
+interface ChoiceRequest {
+  site: string;
+  slots: number;
+  standing: SessionStanding;
+  snapshot: Snapshot;
+}
+
+/** How hosts stand for the planner, which passes over those that other sessions have. */
+interface BusyHosts {
+  scope: Map<string, HostStatus>;
+  /** Names one of them. */
+  waitFor?: string;
+}
+
+function noteBusy(busy: BusyHosts, host: string, session: string): void {
+  busy.scope.set(host, 'held');
+  busy.waitFor ??= `${host} is taken by session ${session}`;
 }
 
 function chosen(choice: Choice, snapshot: Snapshot, { overrides }: SessionSpec['instances']): ChosenHost {

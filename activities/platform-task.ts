@@ -33,7 +33,7 @@ export async function driveTask(
   try {
     return await follow(driver, task, io, (milliseconds) => io.sleep(milliseconds));
   } catch (error) {
-    if (!io.signal.aborted || io.workerStops() || !abort) throw error;
+    if (!io.cancelRequested() || !abort) throw error;
     return await abortTask(driver, task);
   }
 }

@@ -9,7 +9,7 @@ import {
 import type { HostMemo, HostOutcome } from '../src/core/host-run.ts';
 import type { Standing } from '../src/core/standing.ts';
 import { hostWorkflowId, QUERIES, siteQueue } from '../src/names.ts';
-import type { SessionActivities } from './contract.ts';
+import type { HostHolder, SessionActivities } from './contract.ts';
 import { perform } from './io.ts';
 
 const LOOK_AGAIN_MS = 2_000;
@@ -52,12 +52,7 @@ export function createSessionActivities(client: Client, ownSites: readonly strin
       }),
 
     findHolder: ({ site, host }) =>
-      perform(async () => {
-        const description = await describe(client, hostWorkflowId(site, host));
-        if (description?.status.name !== 'RUNNING') return undefined;
-        const { session, chain } = memoOf(description);
-        return { session, chain };
-      }),
+      perform(async () => holderOf(await describe(client, hostWorkflowId(site, host)))),
 
     awaitHost: ({ site, host, chain }) =>
       perform(async (io) => {
@@ -96,6 +91,13 @@ export async function readOutcome(
   if (memo.chain !== chain || memo.purpose !== 'maintain') return undefined;
   const handle = client.workflow.getHandle(description.workflowId, description.runId);
   return (await handle.result()) as HostOutcome;
+}
+
+/** Who has a host, by what is known of its workflow; undefined when nobody has. */
+export function holderOf(description: WorkflowExecutionDescription | undefined): HostHolder | undefined {
+  if (description?.status.name !== 'RUNNING') return undefined;
+  const { session, chain } = memoOf(description);
+  return { session, chain };
 }
 
 /** Undefined when there is no such workflow. */

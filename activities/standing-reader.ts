@@ -27,7 +27,10 @@ export class StandingReader {
   async read(session: string): Promise<SessionStanding | undefined> {
     try {
       const standing = await this.#query(session, false);
-      const hosts = this.#hosts.get(standing.run) ?? (await this.#readHosts(session));
+      const known = this.#hosts.get(standing.run);
+      // Read before the session had looked its hosts up, there were none.
+      const isComplete = known?.length === standing.statuses.length;
+      const hosts = isComplete ? known : await this.#readHosts(session);
       return { ...standing, hosts, scope: scopeOf(hosts, standing.statuses) };
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;

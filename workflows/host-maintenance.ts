@@ -98,10 +98,16 @@ async function precheck(run: HostRun): Promise<DrainPlan> {
   run.enterStep('precheck');
   for (let look = 0; ; look++) {
     try {
-      const request = { ...run.ref, wishes: input.spec.instances, placement: input.placement };
+      const request = {
+        ...run.ref,
+        wishes: input.spec.instances,
+        placement: input.placement,
+        left: run.leftBefore(),
+      };
       const plan = await run.call('precheckHost', request, `precheck ${input.host}`);
       run.setWaitsFor(undefined);
       run.warnings.push(...plan.warnings);
+      for (const one of plan.leftMeanwhile ?? []) run.noteMoved(one, one);
       return plan;
     } catch (error) {
       const found = viewUnlessCancelled(error);

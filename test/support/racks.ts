@@ -167,6 +167,14 @@ export class Rack {
     );
   }
 
+  /** Waits until a fault of this rack has struck such a request. */
+  async strikes(operation: Operation): Promise<void> {
+    await this.engine.seen(
+      (entry) => entry.type === 'fault.injected' && entry.operation === operation && this.isAbout(entry),
+      PATIENCE_MS,
+    );
+  }
+
   /** Entries of this type about this rack, oldest first. */
   entries<Type extends EntryType>(type: Type): Extract<JournalEntry, { type: Type }>[] {
     return this.journal().filter((entry) => isOfType(entry, type));

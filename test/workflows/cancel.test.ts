@@ -151,34 +151,6 @@ describe('a session that is cancelled', () => {
     backInService();
   });
 
-  test('and terminated with a host held in maintenance resumes as a new one, and does nothing twice', async () => {
-    await engine.fault({
-      match: { operation: 'work', times: 1 },
-      effect: { kind: 'failTask', code: 'FlashFailed', message: 'checksum mismatch' },
-    });
-    const hosts = ['compute-01', 'compute-02'];
-    const first = await engine.start({ hosts, actions: [WORK] }, 'held-when-terminated');
-    const failed = await engine.until(first, ({ state }) => state === 'MAINTENANCE_FAILED', PATIENCE_MS);
-    const held = failed.held.map(({ host }) => host);
-    assert.equal(held.length, 1);
-    await first.terminate('pulled the plug');
-    assert.deepEqual(engine.violations({ maxMovesPerInstance: 99, held }), []);
-    const terminatedAt = engine.simulator.journal.entries.length;
-
-    const second = await engine.start({ hosts, actions: [WORK], resumeFrom: 'held-when-terminated' });
-    const report = await reportOf(second);
-    assert.equal(report.state, 'MAINTENANCE_DONE');
-    assert.equal(report.hosts.done, 2);
-    const again = engine.simulator.journal.entries.filter(
-      (entry) =>
-        entry.seq > terminatedAt &&
-        ((entry.type === 'host.entering' && held.includes(entry.host)) ||
-          (entry.type === 'instance.migration.started' && held.includes(entry.from))),
-    );
-    assert.deepEqual(again, [], 'it is neither emptied nor entered again');
-    backInService();
-  });
-
   test('goes on after its workflow is reset, and repeats no host', async () => {
     const session = await engine.start(
       { hosts: ['compute-01', 'compute-02'], actions: [WORK] },

@@ -141,21 +141,40 @@ describe('a host that fails', () => {
 
   test('is put back when the session is cancelled while it is taken up again', async () => {
     await breakWork('compute-02');
-    const session = await engine.start({ hosts: ['compute-02'], actions: [WORK] });
+    // Actions for a role come after those for every host.
+    const approval = { plugin: 'approval', type: 'compute' } as const;
+    const session = await engine.start({ hosts: ['compute-02'], actions: [WORK, approval] });
     await engine.until(session, ({ state }) => state === 'MAINTENANCE_FAILED', PATIENCE_MS);
     await engine.clearFaults();
-    await engine.fault({ match: { operation: 'work', host: 'compute-02' }, effect: { kind: 'neverEnds' } });
-    const works = worksOn('compute-02');
     await session.signal('continue');
-    await engine.seen(() => worksOn('compute-02') > works, PATIENCE_MS);
+    await engine.until(session, ({ inFlight }) => inFlight[0]?.waitsFor !== undefined, PATIENCE_MS);
     await session.signal('cancel', { reason: 'it takes too long' });
-    await engine.until(session, ({ reason }) => reason.startsWith('being cancelled'), PATIENCE_MS);
-    for (const { id } of engine.simulator.datacentre.tasks.list({ state: 'running' })) {
-      engine.simulator.datacentre.tasks.abort(id);
-    }
     const report = await reportOf(session);
     assert.equal(report.state, 'MAINTENANCE_CANCELLED');
     assert.equal(report.hosts.rolledBack, 1);
+    assert.deepEqual(engine.violations(outcome), []);
+  });
+
+  test('is taken up by a session that resumes the one which held it, after that was terminated', async () => {
+    await breakWork('compute-01');
+    const hosts = ['compute-01', 'compute-02'];
+    const first = await engine.start({ hosts, actions: [WORK] }, 'held-when-terminated');
+    await engine.until(first, ({ held }) => held[0]?.host === 'compute-01', PATIENCE_MS);
+    await first.terminate('pulled the plug');
+    assert.deepEqual(engine.violations({ ...outcome, held: ['compute-01'] }), []);
+    const terminatedAt = engine.simulator.journal.entries.length;
+
+    await engine.clearFaults();
+    const second = await engine.start({ hosts, actions: [WORK], resumeFrom: 'held-when-terminated' });
+    const report = await reportOf(second);
+    assert.deepEqual([report.state, report.hosts.done], ['MAINTENANCE_DONE', 2]);
+    const again = engine.simulator.journal.entries.filter(
+      (entry) =>
+        entry.seq > terminatedAt &&
+        ((entry.type === 'host.entering' && entry.host === 'compute-01') ||
+          (entry.type === 'instance.migration.started' && entry.from === 'compute-01')),
+    );
+    assert.deepEqual(again, [], 'it is neither emptied nor entered again');
     assert.deepEqual(engine.violations(outcome), []);
   });
 

@@ -79,29 +79,27 @@ describe('one host, one session', () => {
     engine.simulate('POST', `/v1/hosts/${host}/uncordon`, {});
 
   for (const marked of [true, false]) {
-    const which = marked ? 'a host with the mark' : 'the workflow of a host';
+    const which = marked ? 'that carries the mark of another session' : 'whose workflow another session runs';
 
-    test(`cancelled while it waits for ${which} of another session, a session leaves it alone`, async () => {
+    test(`cancelled while it waits for a host ${which}, a session leaves it alone`, async () => {
       if (!marked) await cordonByHand('compute-01');
       const first = await engine.start({ hosts: ['compute-01'], actions: [REST] }, `waited-for-${marked}`);
       await asks(first);
-      const second = await engine.start({ hosts: ['compute-01', 'compute-02'], actions: [REST] });
-      if (marked) {
-        // It passes over the host, and takes the other one meanwhile.
-        await asks(second);
-        await second.signal('approve', { host: 'compute-02' });
-      }
+      const second = await engine.start({ hosts: ['compute-01', 'compute-02'] });
       const waiting = await engine.until(
         second,
-        ({ blockedBy }) => blockedBy.some((what) => what.includes(`session waited-for-${marked}`)),
+        ({ hosts, blockedBy }) => hosts.done === 1 && blockedBy.length > 0,
         PATIENCE_MS,
       );
-      assert.match(waiting.blockedBy.join(), /compute-01/);
+      assert.match(waiting.blockedBy.join(), new RegExp(`compute-01.*session waited-for-${marked}`));
       await second.signal('cancel', { reason: 'no time' });
       const report = await reportOf(second);
       assert.equal(report.state, 'MAINTENANCE_CANCELLED');
-      assert.equal(report.hosts.pending, marked ? 1 : 2, 'it counts as not started');
-      assert.deepEqual([report.hosts.rolledBack, report.hosts.held], [0, 0]);
+      assert.deepEqual(
+        [report.hosts.done, report.hosts.pending, report.hosts.rolledBack],
+        [1, 1, 0],
+        'it counts as not started',
+      );
 
       await asks(first);
       await first.signal('approve', {});
@@ -111,6 +109,26 @@ describe('one host, one session', () => {
       clean();
     });
   }
+
+  test('cancelled while it waits for a host that is still being put back, a session leaves it alone', async () => {
+    const first = await engine.start({ hosts: ['compute-01'], actions: [REST] }, 'still-puts-back');
+    await asks(first);
+    await engine.fault({
+      match: { operation: 'exit', host: 'compute-01' },
+      effect: { kind: 'fail', status: 500, code: 'Boom', message: 'a bad day' },
+    });
+    await first.terminate('pulled the plug');
+    const second = await engine.start({ hosts: ['compute-01'], resumeFrom: 'still-puts-back' });
+    const waiting = await engine.until(second, ({ blockedBy }) => blockedBy.length > 0, PATIENCE_MS);
+    assert.match(waiting.blockedBy.join(), /compute-01: session still-puts-back has it/);
+    await second.signal('cancel', { reason: 'no time' });
+    const report = await reportOf(second);
+    assert.deepEqual([report.state, report.hosts.pending], ['MAINTENANCE_CANCELLED', 1]);
+    await engine.clearFaults();
+    const host = engine.client.workflow.getHandle(`host/${SITE}/compute-01`);
+    await assert.rejects(host.result(), 'it ends as cancelled, when the host is back');
+    clean();
+  });
 
   test('a host that another session has does not keep the others', async () => {
     const first = await engine.start({ hosts: ['compute-01'], actions: [REST] }, 'keeps-one');
@@ -138,6 +156,20 @@ describe('one host, one session', () => {
     assert.equal((await reportOf(second)).hosts.done, 3);
     await third.signal('continue');
     assert.equal((await reportOf(third)).hosts.done, 3);
+    clean();
+  });
+
+  test('nor does one that another session has without a mark', async () => {
+    await cordonByHand('compute-01');
+    const first = await engine.start({ hosts: ['compute-01'], actions: [REST] }, 'keeps-unmarked');
+    await asks(first);
+    const second = await engine.start({ hosts: ['compute-01', 'compute-02', 'compute-03'] });
+    const waiting = await engine.until(second, ({ hosts }) => hosts.done === 2, PATIENCE_MS);
+    assert.match(waiting.blockedBy.join(), /compute-01.*session keeps-unmarked/);
+    await first.signal('approve', {});
+    assert.equal((await reportOf(first)).hosts.done, 1);
+    assert.equal((await reportOf(second)).hosts.done, 3);
+    await uncordonByHand('compute-01');
     clean();
   });
 

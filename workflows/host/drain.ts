@@ -29,6 +29,8 @@ interface Tries {
   failed: Map<string, FailedMove>;
   /** Why instances are still here, by id. */
   failures: Map<string, Failure>;
+  /** Those whose move the platform did not even begin for want of room, by id: it may see room that we see a little later. */
+  refused: Set<string>;
 }
 
 /**
@@ -38,7 +40,7 @@ interface Tries {
  * @param plan what the precheck decided; later rounds ask again, on fresh data.
  */
 export async function drainHost(run: HostRun, plan: DrainPlan): Promise<void> {
-  const tries: Tries = { counts: new Map(), failed: new Map(), failures: new Map() };
+  const tries: Tries = { counts: new Map(), failed: new Map(), failures: new Map(), refused: new Set() };
   const { counts, failures } = tries;
   const shares = new GroupShares(run.input.groupShares);
   let rests = 0;
@@ -54,15 +56,16 @@ export async function drainHost(run: HostRun, plan: DrainPlan): Promise<void> {
 
     if (failures.size === 0) return;
     const hopeless = [...failures].filter(
-      ([id, failure]) => (counts.get(id) ?? 0) >= TRIES || !worthWaiting(failure),
+      ([id, failure]) => !worthWaiting(failure) || ((counts.get(id) ?? 0) >= TRIES && !tries.refused.has(id)),
     );
     if (hopeless.length > 0) throw holdFor(run, failures);
-    if (tried === 0) {
+    if (tried === 0 || nothingButRefused(tries)) {
       const rest = RESTS_MS[rests++];
       if (rest === undefined || !run.hasTimeFor(rest)) throw holdFor(run, failures);
       run.setWaitsFor(describe(failures));
       await sleep(rest, { summary: 'wait for room elsewhere' });
       run.setWaitsFor(undefined);
+      forgetRefusals(tries);
     }
     plan = await planAgain(run, tries);
     // What the fresh plan does not name any more has gone by itself.
@@ -89,6 +92,19 @@ async function planAgain(run: HostRun, { failed, failures }: Tries): Promise<Dra
 
 const worthWaiting = (failure: Failure): boolean =>
   failure.code === 'NoTarget' || failure.code === 'MoveFailed' || failure.code === 'MoveRefused';
+
+/** Whatever is left was refused so often that to try it at once again is no use. */
+const nothingButRefused = ({ counts, failures, refused }: Tries): boolean =>
+  [...failures.keys()].every((id) => refused.has(id) && (counts.get(id) ?? 0) >= TRIES);
+
+/** After a rest the platform may well take what it has refused. */
+function forgetRefusals({ counts, failed, refused }: Tries): void {
+  for (const id of refused) {
+    counts.delete(id);
+    failed.delete(id);
+  }
+  refused.clear();
+}
 
 /** Returns how many instances it tried to move or stop. */
 async function moveAll(
@@ -128,7 +144,7 @@ async function moveAll(
 async function leave(
   run: HostRun,
   decision: InstanceDecision,
-  { counts, failed, failures }: Tries,
+  { counts, failed, failures, refused }: Tries,
 ): Promise<void> {
   const { id, name, action, target } = decision;
   const instance = { id, name };
@@ -157,6 +173,7 @@ async function leave(
     }
     failures.delete(id);
     failed.delete(id);
+    refused.delete(id);
   } catch (error) {
     if (wasCancelled(error)) throw error;
     const { code, message } = viewFailure(error);
@@ -164,6 +181,8 @@ async function leave(
     if (code === 'DeadlineExceeded') throw outOfTime(run, failures);
     const count = (counts.get(id) ?? 0) + 1;
     counts.set(id, count);
+    if (code === 'NoTarget') refused.add(id);
+    else refused.delete(id);
     if (action === 'live' || action === 'cold') {
       const before = failed.get(id)?.targets ?? [];
       const targets = target === undefined ? before : [...before, target];

@@ -127,9 +127,12 @@ export class HostRun {
     this.show();
   }
 
-  noteMoved({ id, name }: InstanceRef, move: Pick<MovedInstance, 'to' | 'how' | 'foundStopped'>): void {
+  noteMoved(
+    { id, name }: InstanceRef,
+    { to, how, foundStopped = false }: Pick<MovedInstance, 'to' | 'how' | 'foundStopped'>,
+  ): void {
     this.left.delete(id);
-    this.moved.push({ id, name, from: this.input.host, ...move });
+    this.moved.push({ id, name, from: this.input.host, to, how, foundStopped });
     this.show();
     this.report();
   }
@@ -145,6 +148,12 @@ export class HostRun {
   noteGone(instance: InstanceRef): void {
     this.left.delete(instance.id);
     this.show();
+  }
+
+  /** Instances that were still to go when an earlier run ended. */
+  leftBefore(): InstanceRef[] {
+    const gone = new Set([...this.moved, ...this.stopped].map(({ id }) => id));
+    return (this.input.checkpoint?.left ?? []).filter(({ id }) => !gone.has(id));
   }
 
   /** Instances that something we started may still be moving or stopping. */

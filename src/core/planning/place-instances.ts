@@ -4,7 +4,7 @@
  */
 import type { InstanceRef, Placement } from '../host-run.ts';
 import { affineHosts, allowedPools, bundlesOf, type Bundle } from './bundles.ts';
-import { isAvoided, meetsLabels, withinLimit, type PlacementRequest } from './placement-rules.ts';
+import { failuresOf, HOPELESS, meetsLabels, withinLimit, type PlacementRequest } from './placement-rules.ts';
 import type { PoolIndex } from './pools.ts';
 import type { HostIndex } from './snapshot.ts';
 import { whyNowhere } from './why-nowhere.ts';
@@ -55,28 +55,36 @@ function place(request: PlacementRequest, onNowhere: (bundle: Bundle) => 'go on'
 }
 
 /**
- * Safe targets before unsafe ones. Among each, hosts of the pool that the instances come from before others: so every
+ * Safe targets before unsafe ones, and those that have failed once after others of their kind. Among each, hosts of the pool that the instances come from before others: so every
  * pool keeps its load, and none is filled with instances that could go anywhere while its own are pinned to it. For the
  * same reason safe hosts of a pool that has no room to spare come last of all.
  */
 function chooseTarget(request: PlacementRequest, bundle: Bundle): HostIndex | undefined {
   const { room } = request;
   const { snapshot } = room;
-  const suits = suitability(request, bundle);
+  const untried = suitability(request, bundle, 1);
   const preferred = preferredTarget(request, bundle);
-  if (preferred !== undefined && room.fits(preferred, bundle.need) && suits(preferred)) return preferred;
+  if (preferred !== undefined && room.fits(preferred, bundle.need) && untried(preferred)) return preferred;
   const allowed = allowedPools(snapshot, bundle);
   const ownPool = snapshot.pools.of[snapshot.indexOf(request.host) ?? -1];
   const own = allowed.filter((pool) => pool === ownPool);
   const others = allowed.filter((pool) => pool !== ownPool);
   const withRoom = (): PoolIndex[] => others.filter((pool) => hasToSpare(request, bundle, pool));
-  const safe = tightest(request, bundle, own, suits) ?? tightest(request, bundle, withRoom(), suits);
-  if (safe !== undefined || !request.allowUnsafe) return safe;
-  return (
+  const safe = (suits: Suitability): HostIndex | undefined =>
+    tightest(request, bundle, own, suits) ?? tightest(request, bundle, withRoom(), suits);
+  const unsafe = (suits: Suitability): HostIndex | undefined =>
     takenLast(request, bundle, own, suits) ??
     takenLast(request, bundle, others, suits) ??
-    tightest(request, bundle, others, suits)
-  );
+    tightest(request, bundle, others, suits);
+  const kinds = request.allowUnsafe ? [safe, unsafe] : [safe];
+  const again = request.failed ? [suitability(request, bundle, HOPELESS)] : [];
+  for (const choose of kinds) {
+    for (const suits of [untried, ...again]) {
+      const target = choose(suits);
+      if (target !== undefined) return target;
+    }
+  }
+  return undefined;
 }
 
 /** Whether the pool can take the bundle and still empty its own hosts. */
@@ -144,8 +152,8 @@ function preferredTarget(
   return target !== undefined && targets.kind(target) !== 'forbidden' ? target : undefined;
 }
 
-/** Everything but capacity that decides whether a host may take the bundle. */
-function suitability(request: PlacementRequest, bundle: Bundle): Suitability {
+/** Everything but capacity that decides whether a host may take the bundle; it has failed less often than `failures`. */
+function suitability(request: PlacementRequest, bundle: Bundle, failures: number): Suitability {
   const { room, host: name } = request;
   const source = room.snapshot.indexOf(name) ?? -1;
   const affine = affineHosts(room, bundle, source);
@@ -154,5 +162,5 @@ function suitability(request: PlacementRequest, bundle: Bundle): Suitability {
     affine?.has(host) !== false &&
     bundle.limits.every(({ group, members }) => withinLimit(request, group, members, host)) &&
     meetsLabels(request, bundle, host) &&
-    !isAvoided(request, bundle, host);
+    failuresOf(request, bundle, host) < failures;
 }

@@ -18,8 +18,11 @@ export interface PlacementRequest {
   allowUnsafe: boolean;
   /** Targets to keep wherever they are still possible, by instance id: what was reserved when the host was chosen. */
   preferred?: ReadonlyMap<string, string>;
-  /** Names of hosts that are out of the question for an instance, by its id: those that have just failed to take it. */
-  avoid?: ReadonlyMap<string, ReadonlySet<string>>;
+  /**
+   * Names of hosts that have just failed to take an instance, by its id, once for each time. One that has failed once is
+   * taken after other safe ones: it may not have been its fault. After the second time it is out of the question.
+   */
+  failed?: ReadonlyMap<string, readonly string[]>;
 }
 
 /** The host carries the labels that the instances require. */
@@ -34,10 +37,17 @@ export const withinLimit = (
   host: HostIndex,
 ): boolean => room.membersOn(group.id, host) + members <= maxPerHost(group);
 
-/** The host has just failed to take one of the instances. */
-export const isAvoided = (
-  { room, avoid }: PlacementRequest,
+/** How often the host has just failed to take one of the instances. */
+export function failuresOf(
+  { room, failed }: PlacementRequest,
   { instances }: Bundle,
   host: HostIndex,
-): boolean =>
-  avoid !== undefined && instances.some(({ id }) => avoid.get(id)?.has(room.snapshot.host(host).name));
+): number {
+  if (failed === undefined) return 0;
+  const { name } = room.snapshot.host(host);
+  const counts = instances.map(({ id }) => (failed.get(id) ?? []).filter((one) => one === name).length);
+  return Math.max(...counts);
+}
+
+/** A host that has failed so often is not tried again. */
+export const HOPELESS = 2;

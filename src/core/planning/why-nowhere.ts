@@ -2,7 +2,7 @@
 import type { Group, Resources } from '../inventory.ts';
 import { affineHosts, maxPerHost, type Bundle } from './bundles.ts';
 import { listNames } from './natural-order.ts';
-import { isAvoided, meetsLabels, withinLimit, type PlacementRequest } from './placement-rules.ts';
+import { failuresOf, HOPELESS, meetsLabels, withinLimit, type PlacementRequest } from './placement-rules.ts';
 import type { HostIndex } from './snapshot.ts';
 
 interface Rule {
@@ -13,7 +13,7 @@ interface Rule {
 
 /** `no host in zone az1 has 16384 MB free: best is compute-7 with 8192`. */
 export function whyNowhere(request: PlacementRequest, bundle: Bundle): string {
-  const reason = firstShortage(request, bundle);
+  const reason = firstShortage(request, bundle) + failedHosts(request, bundle);
   return bundle.instances.length === 1
     ? reason
     : `they have to stay together (${affinityOf(bundle)}), and ${reason}`;
@@ -28,6 +28,16 @@ function firstShortage(request: PlacementRequest, bundle: Bundle): string {
     if (left.length === 0) return otherwise;
   }
   return capacityShort(request, bundle, left);
+}
+
+/** `; compute-7 has failed twice`; empty when none has. */
+function failedHosts(request: PlacementRequest, bundle: Bundle): string {
+  const { hosts } = request.room.snapshot;
+  const names = [...hosts.keys()]
+    .filter((host) => failuresOf(request, bundle, host) >= HOPELESS)
+    .map((host) => request.room.snapshot.host(host).name);
+  if (names.length === 0) return '';
+  return `; ${listNames(names)} ${names.length === 1 ? 'has' : 'have'} failed twice`;
 }
 
 function rulesFor(request: PlacementRequest, bundle: Bundle): Rule[] {
@@ -47,7 +57,10 @@ function rulesFor(request: PlacementRequest, bundle: Bundle): Rule[] {
       keeps: (host) => targets.kind(host) === 'safe' || allowUnsafe,
       otherwise: `every other host${where} is still to be taken out`,
     },
-    { keeps: (host) => !isAvoided(request, bundle, host), otherwise: `no other host${where} is left to try` },
+    {
+      keeps: (host) => failuresOf(request, bundle, host) < HOPELESS,
+      otherwise: `no other host${where} is left to try`,
+    },
     ...bundle.limits.map(({ group, members }) => ({
       keeps: (host: HostIndex) => withinLimit(request, group, members, host),
       otherwise: limitReached(group, members, where),

@@ -25,6 +25,7 @@ import { Nova } from './nova.ts';
 import { Placement } from './placement.ts';
 import { Power } from './power.ts';
 import { readReason, reasonOf } from './reason.ts';
+import { SingleFlight } from './single-flight.ts';
 import type { WireServer, WireService } from './wire.ts';
 
 const configSchema = z.strictObject({
@@ -73,6 +74,7 @@ class OpenStackDriver implements Driver {
   readonly #migrations: Migrations;
   readonly #power: Power;
   readonly #membership: Membership;
+  readonly #reading = new SingleFlight<ReadonlyMap<string, Shape>>();
   #shapes: { byHost: ReadonlyMap<string, Shape>; until: number } | undefined;
 
   constructor(cloud: Cloud, timeoutMs: number) {
@@ -260,9 +262,8 @@ class OpenStackDriver implements Driver {
   /** Shapes read lately, if the host is among them. */
   async #shapesWith(host: string, context: CallContext): Promise<ReadonlyMap<string, Shape>> {
     const known = this.#shapes;
-    return known && Date.now() < known.until && known.byHost.has(host)
-      ? known.byHost
-      : this.#readShapes(context);
+    if (known && Date.now() < known.until && known.byHost.has(host)) return known.byHost;
+    return this.#reading.join(context.signal, (signal) => this.#readShapes({ signal }));
   }
 
   async #readShapes(context: CallContext): Promise<ReadonlyMap<string, Shape>> {

@@ -113,6 +113,8 @@ export const REQUESTS = {
   enable: ({ method, path, body }: Seen): boolean =>
     method === 'PUT' && path.startsWith('/os-services/') && body.includes('"enabled"'),
   liveMigrate: ({ body }: Seen): boolean => body.includes('os-migrateLive'),
+  stop: ({ body }: Seen): boolean => body.includes('os-stop'),
+  start: ({ body }: Seen): boolean => body.includes('os-start'),
   /** The servers of one host: precheck, proof and verification begin with it. */
   serversOf:
     (host: string) =>

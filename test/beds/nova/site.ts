@@ -139,6 +139,10 @@ export class Site {
     this.#workplace.workMs = milliseconds;
   }
 
+  isWorkedOn(host: string): boolean {
+    return this.#workplace.busy.has(host);
+  }
+
   /** Hosts that were worked on since the last call, in order; and what was wrong with them then. */
   takeWorked(): { worked: string[]; wrong: string[] } {
     return this.#workplace.take();
@@ -158,6 +162,8 @@ class Workplace {
   readonly #nova: Nova;
   readonly #server: http.Server;
   readonly #known = new Map<string, Promise<void>>();
+  /** Hosts that are worked on now. */
+  readonly busy = new Set<string>();
   #worked: string[] = [];
   #wrong: string[] = [];
   workMs = 0;
@@ -206,9 +212,11 @@ class Workplace {
 
   async #work(host: string): Promise<void> {
     this.#worked.push(host);
+    this.busy.add(host);
     await this.#inspect(host);
     await sleep(this.workMs);
     await this.#inspect(host);
+    this.busy.delete(host);
   }
 
   async #inspect(host: string): Promise<void> {

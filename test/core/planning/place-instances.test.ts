@@ -259,13 +259,28 @@ test('the reason names the zone and the host that comes closest', () => {
   });
 });
 
-test('a reserved target is kept while it is possible, and one that has failed is not tried again', () => {
+test('a reserved target is kept while it is possible', () => {
   const hosts = [sized('c-1', 8), sized('c-2', 64)];
   const given = { hosts, leaving: [leaving('vm', 4)], preferred: new Map([['id-vm', 'c-2']]) };
   assert.deepEqual(place(given).targets, { vm: 'c-2' });
   assert.deepEqual(place({ ...given, scope: { 'c-2': 'out' } }).targets, { vm: 'c-1' });
-  assert.deepEqual(place({ ...given, avoid: new Map([['id-vm', new Set(['c-2'])]]) }).targets, { vm: 'c-1' });
-  assert.deepEqual(place({ ...given, avoid: new Map([['id-vm', new Set(['c-1', 'c-2'])]]) }).reasons, {
-    vm: 'no other host is left to try',
+});
+
+test('a target that has failed comes after other safe ones, before unsafe ones, and not a third time', () => {
+  const given = {
+    hosts: [sized('c-1', 8), sized('c-2', 64)],
+    leaving: [leaving('vm', 4)],
+    preferred: new Map([['id-vm', 'c-2']]),
+  };
+  const after = (...names: string[]) => ({ ...given, failed: new Map([['id-vm', names]]) });
+  assert.deepEqual(place(after('c-2')).targets, { vm: 'c-1' });
+  const unsafe = { scope: { 'c-1': 'pending' }, allowUnsafe: true } as const;
+  assert.deepEqual(place({ ...after('c-2'), ...unsafe }).targets, { vm: 'c-2' });
+  assert.deepEqual(place({ ...after('c-2', 'c-2'), ...unsafe }).targets, { vm: 'c-1' });
+  assert.deepEqual(place(after('c-1', 'c-1', 'c-2', 'c-2')).reasons, {
+    vm: 'no other host is left to try; c-1 and c-2 have failed twice',
+  });
+  assert.deepEqual(place({ ...after('c-2', 'c-2'), leaving: [leaving('vm', 16)] }).reasons, {
+    vm: 'no host has 16384 MB free: best is c-1 with 8192; c-2 has failed twice',
   });
 });

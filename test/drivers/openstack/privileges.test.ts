@@ -23,7 +23,7 @@ afterEach(async () => {
 
 test('a user who is not told where servers are is not authorized', async () => {
   const { 'OS-EXT-SRV-ATTR:host': _, ...hidden } = serverJson();
-  nova.servers = [hidden as ReturnType<typeof serverJson>];
+  nova.servers = [hidden];
   const refused = { code: 'NotAuthorized', message: /lacks os_compute_api:os-extended-server-attributes/ };
   await assert.rejects(driver.inventory(context), refused);
   await assert.rejects(driver.locate('server-1', context), refused);
