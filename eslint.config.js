@@ -215,7 +215,7 @@ export default defineConfig(
   },
   {
     // Programs that talk to people on a terminal.
-    files: ['src/cli/**', 'bench/**', 'test/run.ts'],
+    files: ['src/cli/**', 'bench/**', 'test/**/run.ts', 'test/support/test-run.ts'],
     rules: { 'no-console': 'off' },
   },
   {
