@@ -70,10 +70,10 @@ function describeHost({
     stops,
     targets,
     startsAfter: rounded(startsAfter),
-    seconds: rounded(endsAfter - startsAfter),
+    seconds: rounded(rounded(endsAfter) - rounded(startsAfter)),
     blockers,
   };
 }
 
-/** To the millisecond: sums of estimates are read by people. */
+/** To the millisecond, for people; what ends when another starts still does so. */
 const rounded = (seconds: number): number => Math.round(seconds * 1000) / 1000;
