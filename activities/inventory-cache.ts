@@ -1,6 +1,7 @@
 /** A snapshot of a site that is fresh enough to plan with, shared by all activities of a worker. */
 import type { HostStanding } from '../src/core/inventory.ts';
 import { Snapshot } from '../src/core/planning/snapshot.ts';
+import { SingleFlight } from '../src/core/single-flight.ts';
 import type { CallContext, Driver } from '../src/drivers/driver.ts';
 
 /** The inventory is read again after this long, or after ten times what reading it took: then it costs a tenth at most. */
@@ -14,7 +15,7 @@ const FRESH_FACTOR = 10;
 export class InventoryCache {
   readonly #driver: Driver;
   #current: { snapshot: Snapshot; until: number } | undefined;
-  #reading: Promise<Snapshot> | undefined;
+  readonly #reading = new SingleFlight<Snapshot>();
   /** What was written through while a reading was under way: it may have been read before. */
   #lately: ((snapshot: Snapshot) => void)[] = [];
 
@@ -25,11 +26,10 @@ export class InventoryCache {
   /** @param fresh read anew, whatever the age: after the platform refused what the last snapshot allowed. */
   async snapshot({ signal }: CallContext, fresh = false): Promise<Snapshot> {
     if (!fresh && this.#current && Date.now() < this.#current.until) return this.#current.snapshot;
+    const read = (): Promise<Snapshot> => this.#reading.join(signal, (own) => this.#read(own));
     // One that is under way may have read already what has changed since.
-    if (fresh && this.#reading)
-      await untilAborted(this.#reading, signal).catch(() => signal.throwIfAborted());
-    this.#reading ??= this.#read().finally(() => (this.#reading = undefined));
-    return untilAborted(this.#reading, signal);
+    if (fresh && this.#reading.isUnderWay) await read().catch(() => signal.throwIfAborted());
+    return read();
   }
 
   noteMoved(instance: string, target: string): void {
@@ -42,37 +42,16 @@ export class InventoryCache {
 
   #note(change: (snapshot: Snapshot) => void): void {
     if (this.#current) change(this.#current.snapshot);
-    if (this.#reading) this.#lately.push(change);
+    if (this.#reading.isUnderWay) this.#lately.push(change);
   }
 
-  /** Shared by several activities, so no single one of them ends it; its requests have timeouts of their own. */
-  async #read(): Promise<Snapshot> {
+  async #read(signal: AbortSignal): Promise<Snapshot> {
     const startedAt = Date.now();
     this.#lately = [];
-    const snapshot = new Snapshot(await this.#driver.inventory({ signal: new AbortController().signal }));
+    const snapshot = new Snapshot(await this.#driver.inventory({ signal }));
     for (const change of this.#lately) change(snapshot);
     const took = Date.now() - startedAt;
     this.#current = { snapshot, until: Date.now() + Math.max(FRESH_MS, took * FRESH_FACTOR) };
     return snapshot;
   }
-}
-
-/** What the promise comes to; throws the reason of the signal once that aborts. */
-async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise: aborted, resolve: abort } = deferred();
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    await Promise.race([promise, aborted]);
-    signal.throwIfAborted();
-    return await promise;
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-}
-
-function deferred(): { promise: Promise<void>; resolve: () => void } {
-  let resolve: () => void = () => undefined;
-  const promise = new Promise<void>((settle) => (resolve = settle));
-  return { promise, resolve };
 }

@@ -25,7 +25,7 @@ import { Nova } from './nova.ts';
 import { Placement } from './placement.ts';
 import { Power } from './power.ts';
 import { readReason, reasonOf } from './reason.ts';
-import { SingleFlight } from './single-flight.ts';
+import { SingleFlight } from '../../core/single-flight.ts';
 import type { WireServer, WireService } from './wire.ts';
 
 const configSchema = z.strictObject({

@@ -4,7 +4,7 @@ import { MaintenanceError } from '../../core/errors.ts';
 import type { CallContext } from '../driver.ts';
 import { type ErrorAnswer, Transport } from '../transport.ts';
 import type { Cloud, Credentials } from './clouds.ts';
-import { SingleFlight } from './single-flight.ts';
+import { SingleFlight } from '../../core/single-flight.ts';
 import { authenticated } from './wire.ts';
 import { wordsIn } from './words.ts';
 

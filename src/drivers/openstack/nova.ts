@@ -6,7 +6,7 @@ import type { Answer, Call, ErrorAnswer } from '../transport.ts';
 import type { Cloud } from './clouds.ts';
 import type { Keystone } from './keystone.ts';
 import { Service } from './service.ts';
-import { SingleFlight } from './single-flight.ts';
+import { SingleFlight } from '../../core/single-flight.ts';
 import {
   actionList,
   aggregateList,

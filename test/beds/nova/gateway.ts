@@ -19,7 +19,7 @@ export interface Hold {
   /** Resolves to the request when it is being held. */
   reached: Promise<Seen>;
   /** Lets it go on. Its client may have gone by then. */
-  release(): void;
+  release: () => void;
 }
 
 interface Rule {
@@ -103,7 +103,7 @@ async function inTime<T>(promise: Promise<T>, what: string): Promise<T> {
   const late = Symbol();
   const found = await Promise.race([promise, sleep(REACHED_WITHIN_MS, late, { ref: false })]);
   if (found === late) throw new Error(`no request was held ${what}`);
-  return found as T;
+  return found;
 }
 
 /** The requests at which tests hold a worker. */

@@ -19,7 +19,7 @@ import type { ManagedProcess } from '../../../src/devstack/processes.ts';
 import { MAINTENANCE_QUEUE, QUERIES, WORKFLOWS } from '../../../src/names.ts';
 import { createNamespace } from '../../support/namespace.ts';
 import { openWorkshop, writeBundle, type Workshop } from '../../support/rig.ts';
-import { Bed } from './bed.ts';
+import { Bed, type Cloud } from './bed.ts';
 import { Gateway } from './gateway.ts';
 import { Nova } from './nova.ts';
 
@@ -32,7 +32,7 @@ const POLL_MS = 300;
 const SETTLED: readonly SessionState[] = ['MAINTENANCE_DONE', 'MAINTENANCE_CANCELLED', 'MAINTENANCE_FAILED'];
 
 /** The action on each host; the site sees it, and whether the host was empty and out then. */
-export const WORK = { plugin: 'webhook', type: 'host', metadata: { endpoint: 'work' } } as const;
+const WORK = { plugin: 'webhook', type: 'host', metadata: { endpoint: 'work' } } as const;
 
 /** What every test on the bed stands on. Start it once a file. */
 export class Site {
@@ -64,8 +64,11 @@ export class Site {
     this.#env = parts.env;
   }
 
-  /** On the Temporal server at TEMPORAL_ADDRESS, with a namespace of its own there, and one worker. */
-  static async start(): Promise<Site> {
+  /**
+   * On the Temporal server at TEMPORAL_ADDRESS, with a namespace of its own there, and one worker, which logs in as the
+   * administrator unless told otherwise.
+   */
+  static async start(cloud?: Cloud): Promise<Site> {
     const bed = new Bed();
     const nova = new Nova(bed.cloud);
     const compute = (await nova.endpoints()).get('compute');
@@ -82,7 +85,7 @@ export class Site {
       TEMPORAL_ADDRESS: address,
       TEMPORAL_NAMESPACE: namespace,
       HAULOUT_CONFIG: await writeConfig(directory, workplace.url),
-      OS_CLIENT_CONFIG_FILE: await writeClouds(directory, bed, gateway.url),
+      OS_CLIENT_CONFIG_FILE: await writeClouds(directory, cloud ?? bed.cloud, gateway.url),
       HAULOUT_WORKFLOW_BUNDLE: process.env.HAULOUT_WORKFLOW_BUNDLE ?? (await writeBundle(directory)),
     };
     const client = new Client({ connection, namespace });
@@ -236,7 +239,7 @@ async function writeConfig(directory: string, work: string): Promise<string> {
   return file;
 }
 
-async function writeClouds(directory: string, { cloud }: Bed, compute: string): Promise<string> {
+async function writeClouds(directory: string, cloud: Cloud, compute: string): Promise<string> {
   const file = path.join(directory, 'clouds.yaml');
   await writeFile(file, stringify({ clouds: { bed: { ...cloud, compute_endpoint_override: compute } } }));
   return file;

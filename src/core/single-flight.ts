@@ -2,6 +2,10 @@
 export class SingleFlight<T> {
   #flight: Promise<T> | undefined;
 
+  get isUnderWay(): boolean {
+    return this.#flight !== undefined;
+  }
+
   /**
    * What the work gives; begins it unless it is under way. It belongs to no caller, so it is handed a signal that never
    * aborts: one who gives up leaves it to the others. Throws the reason of the caller's signal when that aborts.
