@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFile, readFile, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { parse } from 'yaml';
 import { Bed, type Cloud } from './bed.ts';
 import { layOut } from './fleet.ts';
 import { Nova, Refused } from './nova.ts';
@@ -11,6 +12,8 @@ import { Site } from './site.ts';
 import { Witness } from './witness.ts';
 
 const POLICIES = path.join(import.meta.dirname, '../../../deploy/openstack');
+/** Which projects may use a private flavor: set to anything, it would be refused to those who may ask now. */
+const LEFT_AS_IT_IS = ['os_compute_api:os-flavor-access'];
 const NAME = 'haulout';
 const PASSWORD = 'least-privilege';
 
@@ -128,10 +131,12 @@ for rule in policies.list_rules():
     old = rule.deprecated_rule.check_str if rule.deprecated_rule else ''
     if 'admin' in rule.check_str + old: print(rule.name)`;
   const names = execFileSync('/usr/bin/python3', ['-c', script], { encoding: 'utf8' }).trim().split('\n');
-  const file = await readFile(path.join(POLICIES, 'nova-policy.yaml'), 'utf8');
+  const rules = parse(await readFile(path.join(POLICIES, 'nova-policy.yaml'), 'utf8')) as object;
   assert.deepEqual(
     // Those without a colon are only parts of others.
-    names.filter((name) => name.includes(':') && !file.includes(`"${name}":`)),
+    names.filter(
+      (name) => name.includes(':') && !Object.hasOwn(rules, name) && !LEFT_AS_IT_IS.includes(name),
+    ),
     [],
   );
 });
