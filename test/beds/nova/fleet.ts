@@ -69,6 +69,7 @@ async function clear(bed: Bed, nova: Nova): Promise<void> {
     () => nova.servers(),
     (servers) => servers.length === 0,
   );
+  await freeAllocations(nova);
   const { server_groups: groups } = await nova.call<{ server_groups: { id: string }[] }>(
     'GET',
     '/os-server-groups?all_projects=true',
@@ -76,10 +77,30 @@ async function clear(bed: Bed, nova: Nova): Promise<void> {
   for (const { id } of groups) await nova.call('DELETE', `/os-server-groups/${id}`);
 }
 
+/** What a server was given that was deleted while it migrated, Nova sometimes never gives back. */
+async function freeAllocations(nova: Nova): Promise<void> {
+  const { resource_providers: hosts } = await nova.placement<{ resource_providers: { uuid: string }[] }>(
+    'GET',
+    '/resource_providers',
+  );
+  for (const { uuid } of hosts) {
+    const held = await nova.placement<{ allocations: object }>(
+      'GET',
+      `/resource_providers/${uuid}/allocations`,
+    );
+    for (const owner of Object.keys(held.allocations)) {
+      await unlessGone(nova.placement('DELETE', `/allocations/${owner}`));
+    }
+  }
+}
+
 /** Deletes a server; one that has gone already is no failure. */
-export async function remove(nova: Nova, id: string): Promise<void> {
+export const remove = (nova: Nova, id: string): Promise<void> =>
+  unlessGone(nova.call('DELETE', `/servers/${id}`));
+
+async function unlessGone(answer: Promise<void>): Promise<void> {
   try {
-    await nova.call('DELETE', `/servers/${id}`);
+    await answer;
   } catch (error) {
     if (!(error instanceof Refused) || error.status !== 404) throw error;
   }

@@ -120,6 +120,11 @@ export class Nova {
     return this.#send(method, ({ endpoints }) => `${endpoints.get('compute') ?? ''}${path}`, body);
   }
 
+  /** Asks Placement. Throws Refused. */
+  async placement<T = void>(method: Method, path: string): Promise<T> {
+    return this.#send(method, ({ endpoints }) => `${endpoints.get('placement') ?? ''}${path}`);
+  }
+
   /** Id of the one image that there is. */
   async image(): Promise<string> {
     const { images } = await this.#send<{ images: { id: string }[] }>(
