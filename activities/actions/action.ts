@@ -22,8 +22,10 @@ export type Action = (input: ActionInput, context: ActionContext) => Promise<voi
 export function readMetadata<T>(schema: z.ZodType<T>, input: ActionInput): T {
   const parsed = schema.safeParse(input.metadata);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(
-    ({ path, message }) => `${['metadata', ...path].join('.')}: ${message}`,
-  );
+  const problems = metadataProblems(parsed.error);
   throw new MaintenanceError('ActionFailed', `action ${input.plugin}: ${problems.join('; ')}`);
 }
+
+/** What is wrong with metadata, each with the path of its field. */
+export const metadataProblems = ({ issues }: z.ZodError): string[] =>
+  issues.map(({ path, message }) => `${['metadata', ...path.map(String)].join('.')}: ${message}`);

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { ActionsConfig } from '../../src/config.ts';
 import type { ResolvedAction } from '../../src/core/host-run.ts';
 import type { SessionSpec } from '../../src/core/session-spec.ts';
+import { metadataProblems } from './action.ts';
 import { commandMetadata } from './command.ts';
 import { webhookMetadata } from './webhook.ts';
 
@@ -46,11 +47,7 @@ function problemsOf({ plugin, metadata = {} }: WantedAction, config: ActionsConf
     return [`plugin: there is no action "${plugin}"; known are ${known}`];
   }
   const parsed = schema.safeParse(metadata);
-  if (parsed.error) {
-    return parsed.error.issues.map(
-      ({ path, message }) => `${['metadata', ...path.map(String)].join('.')}: ${message}`,
-    );
-  }
+  if (parsed.error) return metadataProblems(parsed.error);
   if (plugin === 'webhook') return choiceProblems('endpoint', metadata['endpoint'], config.webhook.endpoints);
   if (plugin === 'command') return choiceProblems('command', metadata['command'], config.command.allow);
   return [];

@@ -1,5 +1,6 @@
 /** What a folder under src/drivers offers the registry. */
-import type { z } from 'zod';
+import { z } from 'zod';
+import { parseDuration } from '../core/duration.ts';
 import type { Driver } from './driver.ts';
 
 export interface PlatformContext {
@@ -16,6 +17,13 @@ export interface PlatformDefinition<Schema extends z.ZodObject = z.ZodObject> {
    */
   create(config: z.output<Schema>, context: PlatformContext): Driver;
 }
+
+/** The field `timeout` of a site: time for one request; `examples` are for who writes something else. */
+export const requestTimeout = (byDefault: string, examples: string): z.ZodDefault<z.ZodString> =>
+  z
+    .string()
+    .refine((text) => parseDuration(text) !== undefined, `must be a duration such as ${examples}`)
+    .default(byDefault);
 
 /** What a site's configuration refers to on this machine cannot be used. No problem quotes a secret. */
 export class SettingsError extends Error {

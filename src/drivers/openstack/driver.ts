@@ -1,6 +1,6 @@
 /** The driver for OpenStack: Nova's compute services are the hosts, its servers the instances. */
 import { z } from 'zod';
-import { durationMs, parseDuration } from '../../core/duration.ts';
+import { durationMs } from '../../core/duration.ts';
 import { MaintenanceError } from '../../core/errors.ts';
 import type { Host, Instance, Inventory } from '../../core/inventory.ts';
 import { formatMark, type Mark } from '../../core/mark.ts';
@@ -13,7 +13,8 @@ import type {
   TaskKind,
   TaskStatus,
 } from '../driver.ts';
-import type { PlatformDefinition } from '../platform.ts';
+import { isGone } from '../gone.ts';
+import { type PlatformDefinition, requestTimeout } from '../platform.ts';
 import { abilityOf, obstaclesOf } from './abilities.ts';
 import { findCloud, type Cloud } from './clouds.ts';
 import { hostServices, isCompute, shapesOf, toGroup, toHost, toInstance, type Shape } from './inventory.ts';
@@ -34,11 +35,9 @@ const configSchema = z.strictObject({
     .min(1)
     .optional()
     .describe('Name of the cloud in clouds.yaml; absent: that of OS_CLOUD, or the OS_* variables'),
-  timeout: z
-    .string()
-    .refine((text) => parseDuration(text) !== undefined, 'must be a duration such as 30s or 2m')
-    .default('60s')
-    .describe('Time for one request; a page of 1,000 servers may take a while'),
+  timeout: requestTimeout('60s', '30s or 2m').describe(
+    'Time for one request; a page of 1,000 servers may take a while',
+  ),
 });
 
 export const openstack: PlatformDefinition<typeof configSchema> = {
@@ -198,7 +197,7 @@ class OpenStackDriver implements Driver {
       }
     } catch (error) {
       // The server was deleted.
-      if (error instanceof MaintenanceError && error.code === 'NotFound') return { state: 'vanished' };
+      if (isGone(error)) return { state: 'vanished' };
       throw error;
     }
   }

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { type ErrorCode, MaintenanceError } from '../../core/errors.ts';
 import type { CallContext } from '../driver.ts';
+import { unlessGone } from '../gone.ts';
 import type { Answer, Call, ErrorAnswer } from '../transport.ts';
 import type { Cloud } from './clouds.ts';
 import type { Keystone } from './keystone.ts';
@@ -269,14 +270,5 @@ function interpretError({ method, path, status, text }: ErrorAnswer): Maintenanc
       return path.endsWith('/action') ? fail('MoveRefused') : undefined;
     default:
       return undefined;
-  }
-}
-
-async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof MaintenanceError && error.code === 'NotFound') return undefined;
-    throw error;
   }
 }

@@ -1,7 +1,7 @@
 /** Placement: how much the hosts hold, and what they can do. */
 import type { z } from 'zod';
-import { MaintenanceError } from '../../core/errors.ts';
 import type { CallContext } from '../driver.ts';
+import { unlessGone } from '../gone.ts';
 import type { Call } from '../transport.ts';
 import type { Cloud } from './clouds.ts';
 import type { Keystone } from './keystone.ts';
@@ -58,20 +58,18 @@ export class Placement {
 
   async #provider(id: string, context: CallContext): Promise<Provider | undefined> {
     const path = `/resource_providers/${encodeURIComponent(id)}`;
-    try {
-      const [held, marked] = await Promise.all([
-        this.#get(`${path}/inventories`, inventories, context),
-        this.#get(`${path}/traits`, traits, context),
-      ]);
-      const capacity: Record<string, number> = {};
-      for (const [name, { total, reserved, allocation_ratio: ratio }] of Object.entries(held.inventories)) {
-        capacity[name] = Math.floor((total - reserved) * ratio);
-      }
-      return { capacity, traits: marked.traits };
-    } catch (error) {
-      if (error instanceof MaintenanceError && error.code === 'NotFound') return undefined;
-      throw error;
+    const parts = Promise.all([
+      this.#get(`${path}/inventories`, inventories, context),
+      this.#get(`${path}/traits`, traits, context),
+    ]);
+    const read = await unlessGone(parts);
+    if (!read) return undefined;
+    const [held, marked] = read;
+    const capacity: Record<string, number> = {};
+    for (const [name, { total, reserved, allocation_ratio: ratio }] of Object.entries(held.inventories)) {
+      capacity[name] = Math.floor((total - reserved) * ratio);
     }
+    return { capacity, traits: marked.traits };
   }
 
   async #get<T>(

@@ -1,6 +1,6 @@
 /** The driver for the simulated datacentre. */
 import { z } from 'zod';
-import { durationMs, parseDuration } from '../../core/duration.ts';
+import { durationMs } from '../../core/duration.ts';
 import { type ErrorCode, MaintenanceError } from '../../core/errors.ts';
 import type { Host, Instance, InstanceAbility, Inventory } from '../../core/inventory.ts';
 import { formatMark, type Mark, parseMark } from '../../core/mark.ts';
@@ -13,17 +13,14 @@ import type {
   TaskKind,
   TaskStatus,
 } from '../driver.ts';
-import type { PlatformDefinition } from '../platform.ts';
+import { isGone, unlessGone } from '../gone.ts';
+import { type PlatformDefinition, requestTimeout } from '../platform.ts';
 import { SimulatorClient } from './client.ts';
 import type { WireHost, WireTask } from './wire.ts';
 
 const configSchema = z.strictObject({
   url: z.url({ protocol: /^https?$/ }).describe('Address of the simulator: http://127.0.0.1:7070'),
-  timeout: z
-    .string()
-    .refine((text) => parseDuration(text) !== undefined, 'must be a duration such as 500ms or 10s')
-    .default('10s')
-    .describe('Time for one request'),
+  timeout: requestTimeout('10s', '500ms or 10s').describe('Time for one request'),
 });
 
 export const simulator: PlatformDefinition<typeof configSchema> = {
@@ -232,16 +229,5 @@ function failureOf({ kind, subject, state, error }: WireTask): MaintenanceError 
   });
 }
 
-const isGone = (error: unknown): boolean => error instanceof MaintenanceError && error.code === 'NotFound';
-
 const hasEnded = (error: unknown): boolean =>
   error instanceof MaintenanceError && error.vendor?.includes('TaskEnded') === true;
-
-async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (isGone(error)) return undefined;
-    throw error;
-  }
-}
