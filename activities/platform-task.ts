@@ -4,7 +4,6 @@ import type { Io } from './io.ts';
 
 /** Between two looks at a task passes a twentieth of what it has taken so far: so much is lost at its end at most. */
 const POLL_SHARE = 1 / 20;
-const SHORTEST_POLL_MS = 50;
 const LONGEST_POLL_MS = 2_000;
 
 /** An abort that the platform does not carry out is given up after this long; the next look decides by what is there. */
@@ -50,19 +49,20 @@ export async function abortTask(driver: Driver, task: PlatformTask): Promise<Tas
   );
 }
 
-/** Polls until the task is over, ever more slowly. */
+/** Polls until the task is over, ever more slowly, and never faster than the platform bears. */
 export async function follow(
   driver: Driver,
   task: PlatformTask,
   context: { signal: AbortSignal },
   sleep: (milliseconds: number) => Promise<void>,
 ): Promise<TaskEnd> {
+  const { shortestPollMs } = driver.capabilities;
   const startedAt = Date.now();
   for (;;) {
     const status = await driver.pollTask(task, context);
     if (status.state !== 'running') return status;
     const pause = (Date.now() - startedAt) * POLL_SHARE;
-    await sleep(Math.min(LONGEST_POLL_MS, Math.max(SHORTEST_POLL_MS, pause)));
+    await sleep(Math.min(LONGEST_POLL_MS, Math.max(shortestPollMs, pause)));
   }
 }
 

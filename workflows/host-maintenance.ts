@@ -6,14 +6,12 @@ import { failWith, viewFailure, wasCancelled, type FailureView } from './failure
 import { drainHost } from './host/drain.ts';
 import { HostRun } from './host/host-run.ts';
 import { exitHost, restoreHost, rollBackHost, verifyHost } from './host/put-back.ts';
+import { restForRoom } from './host/rests.ts';
 import { workOnHost } from './host/work.ts';
 import { approveSignal } from './messages.ts';
 
 /** Instances may land on a host between its cordon and its maintenance; so often it is drained again. */
 const DRAIN_ROUNDS = 3;
-
-/** Rests between looks at a host whose instances have nowhere to go: another may be about to come back with room. */
-const RESTS_MS = [5_000, 15_000, 30_000];
 
 /**
  * Takes one host through its steps: precheck, cordon, drain, enter, work, exit, restore, verify. Its workflow id is the
@@ -111,7 +109,7 @@ async function precheck(run: HostRun): Promise<DrainPlan> {
       return plan;
     } catch (error) {
       const found = viewUnlessCancelled(error);
-      const rest = found.code === 'NoTarget' ? RESTS_MS[look] : undefined;
+      const rest = found.code === 'NoTarget' ? restForRoom(look) : undefined;
       run.waitUntilHostDeadline();
       if (rest === undefined || !run.hasTimeFor(rest)) throw error;
       run.setWaitsFor(found.message);

@@ -44,11 +44,11 @@ async function measure(site: Site, { name, hostsAtOnce, run }: Contender): Promi
   await layOut(site.bed, site.nova, fleetOf24(HOSTS));
   await site.bed.turn({ lm_seconds: MIGRATION_SECONDS });
   const before = new Set((await site.nova.migrations()).map(({ id }) => id));
-  const requestsBefore = site.gateway.requests;
+  const requestsBefore = await site.bed.requestsAnswered();
   const startedAt = Date.now();
   await run();
   const seconds = (Date.now() - startedAt) / 1000;
-  const requests = site.gateway.requests - requestsBefore;
+  const requests = (await site.bed.requestsAnswered()) - requestsBefore;
   const migrations = (await site.nova.migrations()).filter(({ id }) => !before.has(id));
   const moved = migrations.filter(({ status }) => status === 'completed');
   return {
@@ -79,9 +79,8 @@ function countsOf(ids: readonly string[]): Map<string, number> {
   return counts;
 }
 
-/** The peers ask Nova through the same gateway as the worker, which counts. */
 async function contendersOf(site: Site, directory: string): Promise<Contender[]> {
-  const cloud = { ...site.bed.cloud, compute_endpoint_override: site.gateway.url };
+  const { cloud } = site.bed;
   const clouds = path.join(directory, 'clouds.yaml');
   await writeFile(clouds, stringify({ clouds: { bed: cloud } }));
   const work = (): Promise<void> => sleep(1000 * WORK_SECONDS);

@@ -31,6 +31,8 @@ export interface Capabilities {
   maintenanceMode: boolean;
   /** Usual speed of one live migration in MB/s, for estimates before anything was measured. */
   moveMbPerSecond: number;
+  /** Least time between two looks at a running task, in milliseconds: what a look costs the platform. */
+  shortestPollMs: number;
 }
 
 /** Handed to every call. */

@@ -25,7 +25,7 @@ const note = (step: string) => async (_: string, mark: Mark) => {
 
 /** As much of a driver as these activities use. */
 const driver = {
-  capabilities: { maintenanceMode: false, abortMove: true },
+  capabilities: { maintenanceMode: false, abortMove: true, shortestPollMs: 1 },
   inspect: async () => ({ host, instances: [] }),
   cordon: async (_: string, mark: Mark) => {
     asked.push(['cordon', mark.session]);

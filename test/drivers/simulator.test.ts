@@ -83,6 +83,7 @@ const CAPABILITIES = {
   stopStart: true,
   maintenanceMode: true,
   moveMbPerSecond: 8000,
+  shortestPollMs: 50,
 } as const;
 
 describeDriver('simulator', CAPABILITIES, setUp);

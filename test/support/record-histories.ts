@@ -19,6 +19,9 @@ const directory = path.join(import.meta.dirname, '../histories', packageJson.ver
 const ONE = ['compute-01'];
 const TWO = ['compute-01', 'compute-02'];
 
+/** A host waits for room for minutes. */
+const PATIENCE_MS = 300_000;
+
 async function recordDone(engine: Engine): Promise<void> {
   const session = await engine.start({ actions: [WORK], budget: { maxConcurrentHosts: 2 } });
   await ended(session);
@@ -39,6 +42,17 @@ async function recordHeld(engine: Engine): Promise<void> {
   await ended(session);
   await save('session-held-and-continued', session);
   await save('host-continued', host);
+}
+
+async function recordHeldForRoom(engine: Engine): Promise<void> {
+  await engine.fault({
+    match: { operation: 'migrate' },
+    effect: { kind: 'fail', status: 409, code: 'NoValidHost', message: 'no valid host was found' },
+  });
+  const session = await engine.start({ hosts: ONE });
+  await engine.until(session, ({ state }) => state === 'MAINTENANCE_FAILED', PATIENCE_MS);
+  await save('host-held-for-room', hostOf(engine, 'compute-01'));
+  await session.terminate('recorded');
 }
 
 async function recordCancelled(engine: Engine): Promise<void> {
@@ -138,9 +152,18 @@ function anywhere(key: string, value: unknown): unknown {
   return isProcess ? 'worker' : value;
 }
 
+/** Three hosts with two instances each, on a site of their own. */
+async function withFleet(record: (engine: Engine) => Promise<void>): Promise<void> {
+  const engine = await startEngine(fleetOf(3, 2));
+  try {
+    await record(engine);
+  } finally {
+    await engine.stop();
+  }
+}
+
 await mkdir(directory, { recursive: true });
-const engine = await startEngine(fleetOf(3, 2));
-try {
+await withFleet(async (engine) => {
   await recordDone(engine);
   await recordHeld(engine);
   await recordCancelled(engine);
@@ -148,6 +171,5 @@ try {
   await recordInvalid(engine);
   await recordContinuedAsNew(engine);
   await recordReconcile(engine);
-} finally {
-  await engine.stop();
-}
+});
+await withFleet(recordHeldForRoom);

@@ -5,12 +5,10 @@ import type { InstanceDecision } from '../../src/core/host-run.ts';
 import { listed } from '../../src/core/listed.ts';
 import { viewFailure, wasCancelled } from '../failures.ts';
 import type { HostRun } from './host-run.ts';
+import { restForRoom } from './rests.ts';
 
 /** An instance whose move failed is tried again so often, each time on another target where there is one. */
 const TRIES = 3;
-
-/** Capacity may come back with the next host that does; after these rests the host is held. */
-const RESTS_MS = [5_000, 15_000, 30_000];
 
 /** Named in a message; the rest is counted. */
 const NAMES_SHOWN = 10;
@@ -60,7 +58,7 @@ export async function drainHost(run: HostRun, plan: DrainPlan): Promise<void> {
     );
     if (hopeless.length > 0) throw holdFor(run, failures);
     if (tried === 0 || nothingButRefused(tries)) {
-      const rest = RESTS_MS[rests++];
+      const rest = restForRoom(rests++);
       if (rest === undefined || !run.hasTimeFor(rest)) throw holdFor(run, failures);
       run.setWaitsFor(describe(failures));
       await sleep(rest, { summary: 'wait for room elsewhere' });

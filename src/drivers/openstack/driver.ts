@@ -55,6 +55,7 @@ const CAPABILITIES: Capabilities = {
   maintenanceMode: false,
   // A quarter of a 10 Gbit/s link: pages that are written meanwhile go over it again, and storage shares it.
   moveMbPerSecond: 300,
+  shortestPollMs: 250,
 };
 
 /** Capacity and labels of a host change rarely: whoever looks at one host takes those read lately. */

@@ -38,6 +38,7 @@ const CAPABILITIES: Capabilities = {
   stopStart: true,
   maintenanceMode: true,
   moveMbPerSecond: 8000,
+  shortestPollMs: 50,
 };
 
 class SimulatorDriver implements Driver {

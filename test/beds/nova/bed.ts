@@ -1,7 +1,7 @@
 /** The bed that `run.ts` has brought up: how to log in to it, its services, and its knobs. */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -52,6 +52,12 @@ export class Bed {
   /** `start` resolves when the service answers, `stop` and `kill` when it has ended. */
   async service(action: 'start' | 'stop' | 'kill', ...names: string[]): Promise<void> {
     await promisify(execFile)(path.join(import.meta.dirname, 'service.sh'), [action, ...names]);
+  }
+
+  /** Requests that Nova's API has answered so far, by its own log: whoever asked, and by whichever address. */
+  async requestsAnswered(): Promise<number> {
+    const log = await readFile(path.join(this.directory, 'log/nova-api.log'), 'utf8');
+    return log.match(/"[A-Z]+ \/v2\.1\/.* HTTP\/1\.1" status: /g)?.length ?? 0;
   }
 
   /** From now on the hypervisors behave so; what was set before is forgotten. */

@@ -92,6 +92,7 @@ describeDriver(
     stopStart: true,
     maintenanceMode: false,
     moveMbPerSecond: 300,
+    shortestPollMs: 250,
   },
   setUp,
 );

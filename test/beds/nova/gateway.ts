@@ -35,8 +35,6 @@ export class Gateway {
   readonly #nova: string;
   readonly #server: http.Server;
   #rules: Rule[] = [];
-  /** How many have come so far. */
-  requests = 0;
   /** The token that came with the last request. */
   token = '';
 
@@ -75,7 +73,6 @@ export class Gateway {
   }
 
   async #pass(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
-    this.requests += 1;
     this.token = String(request.headers['x-auth-token'] ?? this.token);
     const { method = 'GET', url = '' } = request;
     const body = await text(request);
