@@ -21,7 +21,7 @@ COPY examples examples
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 ENV NODE_ENV=production \
-  NODE_OPTIONS=--enable-source-maps \
+  NODE_OPTIONS="--enable-source-maps --max-old-space-size=1536" \
   HAULOUT_CONFIG=/etc/haulout/haulout.yaml \
   HAULOUT_WORKFLOW_BUNDLE=/app/dist/workflow-bundle.js
 USER node

@@ -14,6 +14,13 @@ export const packageRoot = existsSync(path.join(codeRoot, 'package.json'))
   ? codeRoot
   : path.dirname(codeRoot);
 
+/**
+ * Given all the memory of a large machine, V8 lets garbage grow to several times what is in use before it looks; given a
+ * limit, it looks sooner, at no cost that shows. A worker with 1,000 hosts uses an eighth of this. Also in package.json
+ * and in the Dockerfile.
+ */
+const HEAP_LIMIT = '--max-old-space-size=1536';
+
 export interface NodeCommand {
   program: string;
   args: string[];
@@ -23,6 +30,6 @@ export interface NodeCommand {
 export const nodeCommand = (source: string): NodeCommand => ({
   program: process.execPath,
   args: isSource
-    ? ['--import', import.meta.resolve('tsx'), path.join(codeRoot, source)]
-    : ['--enable-source-maps', path.join(codeRoot, source.replace(/\.ts$/, '.js'))],
+    ? [HEAP_LIMIT, '--import', import.meta.resolve('tsx'), path.join(codeRoot, source)]
+    : [HEAP_LIMIT, '--enable-source-maps', path.join(codeRoot, source.replace(/\.ts$/, '.js'))],
 });
