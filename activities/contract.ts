@@ -15,6 +15,7 @@ import type {
   ResolvedAction,
 } from '../src/core/host-run.ts';
 import type { HostRole } from '../src/core/inventory.ts';
+import type { Drain, MaintenanceRequest, PlatformOptions } from '../src/core/platform-options.ts';
 import type { Plan } from '../src/core/progress.ts';
 import type { SessionSpec } from '../src/core/session-spec.ts';
 import type { Legacy } from '../src/core/standing.ts';
@@ -28,6 +29,8 @@ export interface HostRef {
   adopts: string[];
   /** It was us who took it into maintenance: on platforms that keep no mark, nothing else says so. */
   entered: boolean;
+  /** Absent: PLAIN_REQUEST. */
+  maintenance?: MaintenanceRequest;
 }
 
 /** A host that was chosen to be taken out next. */
@@ -72,7 +75,7 @@ export interface DrainPlan {
   /** Instances that cannot leave now, and why. */
   blocked: (InstanceRef & { code: ErrorCode; reason: string })[];
   warnings: string[];
-  /** Those of `left` that are on another host now. */
+  /** Those of `left` that are on another host now: they went by themselves, or the platform took them. */
   leftMeanwhile?: Omit<MovedInstance, 'from'>[];
 }
 
@@ -92,7 +95,15 @@ export interface SiteActivities {
     hosts: SessionSpec['hosts'];
     instances: SessionSpec['instances'];
     actions: SessionSpec['actions'];
-  }): Promise<{ hosts: string[]; instances: number; actions: ResolvedAction[] }>;
+    drain?: Drain;
+    options?: PlatformOptions;
+  }): Promise<{
+    hosts: string[];
+    instances: number;
+    actions: ResolvedAction[];
+    /** Absent: PLAIN_REQUEST. */
+    maintenance?: MaintenanceRequest;
+  }>;
   planSession(request: { site: string; session: string }): Promise<Plan>;
   chooseHosts(request: { site: string; session: string; slots: number }): Promise<HostChoice>;
 

@@ -1,6 +1,6 @@
 /** Activities that decide how a host is emptied: before anything is touched, and again on fresh data while it drains. */
 import type { Client } from '@temporalio/client';
-import { decideInstance } from '../src/core/decide-instances.ts';
+import { decideInstance, type Verdict } from '../src/core/decide-instances.ts';
 import { MaintenanceError } from '../src/core/errors.ts';
 import type { InstanceDecision, InstanceRef } from '../src/core/host-run.ts';
 import type { Instance, InstanceAbility } from '../src/core/inventory.ts';
@@ -10,7 +10,7 @@ import type { Snapshot } from '../src/core/planning/snapshot.ts';
 import { Targets } from '../src/core/planning/targets.ts';
 import type { Driver, HostCheck } from '../src/drivers/driver.ts';
 import type { DrainPlan, DrainRequest, FailedMove, SiteActivities } from './contract.ts';
-import { ownMark } from './host.ts';
+import { ownMark, requestOf } from './host.ts';
 import type { InventoryCache } from './inventory-cache.ts';
 import { perform, type Io } from './io.ts';
 import { describe } from './session.ts';
@@ -30,7 +30,7 @@ export function createDrainActivities(
   return {
     precheckHost: (request) =>
       perform(async (io) => {
-        const check = await driver.precheck(request.host, io);
+        const check = await driver.precheck(request.host, requestOf(request), io);
         await refuseForeignHost(check, request);
         const blockers = [...check.blockers, ...foreignMaintenance(check, request)];
         if (blockers.length > 0) throw new MaintenanceError('HostBlocked', blockers.join('; '));
@@ -43,16 +43,26 @@ export function createDrainActivities(
             all.slice(0, 5).join('; '),
           );
         }
-        const leftMeanwhile = await findLeftMeanwhile(request, check, io);
-        return leftMeanwhile.length === 0 ? plan : { ...plan, leftMeanwhile };
+        return withLeftMeanwhile(plan, request, check, io);
       }),
 
     planDrain: (request) =>
       perform(async (io) => {
-        const check = await driver.precheck(request.host, io);
-        return planInstances(deps, io, check, request, request.failed);
+        const check = await driver.precheck(request.host, requestOf(request), io);
+        const plan = await planInstances(deps, io, check, request, request.failed);
+        return withLeftMeanwhile(plan, request, check, io);
       }),
   };
+
+  async function withLeftMeanwhile(
+    plan: DrainPlan,
+    request: DrainRequest,
+    check: HostCheck,
+    io: Io,
+  ): Promise<DrainPlan> {
+    const leftMeanwhile = await findLeftMeanwhile(request, check, io);
+    return leftMeanwhile.length === 0 ? plan : { ...plan, leftMeanwhile };
+  }
 
   /** What was begun may have ended, and what was stuck may have been moved by hand, while the host was held. */
   async function findLeftMeanwhile(
@@ -113,6 +123,8 @@ async function planInstances(
     const verdict = decideInstance(ability, request.wishes, before?.how === 'live' ? before.tries : 0);
     if (verdict.action === 'blocked')
       plan.blocked.push({ ...refOf(instance), code: verdict.code, reason: verdict.reason });
+    else if (isForPlatform(ability, verdict, request))
+      plan.decisions.push(decisionOf(instance, 'platform', snapshot));
     else if (verdict.action === 'live' || verdict.action === 'cold')
       moving.push({ ability, action: verdict.action });
     else plan.decisions.push(decisionOf(instance, verdict.action, snapshot));
@@ -155,6 +167,10 @@ async function planInstances(
   );
   return inOrder(plan);
 }
+
+/** What the platform would leave where it is the engine takes, although the platform is to empty the host. */
+const isForPlatform = (ability: InstanceAbility, { action }: Verdict, request: DrainRequest): boolean =>
+  requestOf(request).drain === 'platform' && action === 'live' && ability.byPlatform === undefined;
 
 function decisionOf(
   { id, name, groups, resources }: Instance,

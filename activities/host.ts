@@ -4,11 +4,12 @@ import type { InstanceRef } from '../src/core/host-run.ts';
 import { isRunning, type Host, type HostStanding } from '../src/core/inventory.ts';
 import { listed } from '../src/core/listed.ts';
 import { formatMark, parseMark, type Mark } from '../src/core/mark.ts';
+import { PLAIN_REQUEST, type MaintenanceRequest } from '../src/core/platform-options.ts';
 import type { Driver, PlatformTask } from '../src/drivers/driver.ts';
 import type { HostRef, SiteActivities } from './contract.ts';
 import type { InventoryCache } from './inventory-cache.ts';
 import { perform, type Io } from './io.ts';
-import { abortTask, driveTask, follow } from './platform-task.ts';
+import { abortTask, driveTask, follow, type TaskEnd } from './platform-task.ts';
 
 /** Names shown in a message before the rest is only counted. */
 const NAMES_SHOWN = 10;
@@ -29,8 +30,17 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
     cordonHost: (ref) =>
       perform(async (io) => {
         const { host } = await driver.inspect(ref.host, io);
-        if (host.standing !== 'in-service' || host.takesInstances === false) return;
-        await driver.cordon(ref.host, markOf(ref), io.uncut);
+        const mark = ownMark(host, ref);
+        const wasBegun = mark !== undefined && host.standing === 'cordoned';
+        if (host.takesInstances === false || (host.standing !== 'in-service' && !wasBegun)) return;
+        await done(
+          driveTask(driver, io, {
+            kind: 'cordon',
+            subject: ref.host,
+            abort: false,
+            start: () => driver.cordon(ref.host, mark ?? markOf(ref), requestOf(ref), io.uncut),
+          }),
+        );
         inventory.noteStanding(ref.host, 'cordoned');
       }),
 
@@ -46,7 +56,7 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
           kind: 'enter',
           subject: ref.host,
           abort: true,
-          start: () => driver.enter(ref.host, ownMark(host, ref) ?? markOf(ref), io.uncut),
+          start: () => driver.enter(ref.host, ownMark(host, ref) ?? markOf(ref), requestOf(ref), io.uncut),
         });
         // Somebody has put an instance there: the drain takes it.
         if (end.state === 'failed' && end.error.code === 'HostNotEmpty') throw end.error;
@@ -92,7 +102,14 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
         const { host, instances } = await driver.inspect(ref.host, io);
         const mark = ownMark(host, ref);
         if (mark && host.standing !== 'in-service') {
-          await driver.uncordon(ref.host, mark, io.uncut);
+          await done(
+            driveTask(driver, io, {
+              kind: 'uncordon',
+              subject: ref.host,
+              abort: false,
+              start: () => driver.uncordon(ref.host, mark, io.uncut),
+            }),
+          );
           inventory.noteStanding(ref.host, 'in-service');
         }
         const stopped: InstanceRef[] = instances
@@ -175,7 +192,15 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
   }
 }
 
+/** Throws what a task failed with. */
+async function done(end: Promise<TaskEnd>): Promise<void> {
+  const ended = await end;
+  if (ended.state === 'failed') throw ended.error;
+}
+
 export const markOf = ({ session, host }: HostRef): Mark => ({ session, host });
+
+export const requestOf = ({ maintenance }: HostRef): MaintenanceRequest => maintenance ?? PLAIN_REQUEST;
 
 /** Whether a mark is that of this session, or of one that it resumes. */
 export function isOurs(mark: Mark | undefined, { session, adopts, host }: HostRef): mark is Mark {

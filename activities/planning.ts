@@ -8,8 +8,16 @@ import { nextHosts, type ChosenHost as Choice } from '../src/core/planning/next-
 import { planSession, workSeconds } from '../src/core/planning/plan-session.ts';
 import type { Snapshot } from '../src/core/planning/snapshot.ts';
 import { parseMark } from '../src/core/mark.ts';
+import {
+  PLAIN_REQUEST,
+  PLATFORM_OPTIONS,
+  type Drain,
+  type MaintenanceRequest,
+  type PlatformOptions,
+} from '../src/core/platform-options.ts';
 import type { SessionSpec } from '../src/core/session-spec.ts';
 import type { HostStatus } from '../src/core/standing.ts';
+import type { Driver } from '../src/drivers/driver.ts';
 import { hostWorkflowId } from '../src/names.ts';
 import { resolveActions } from './actions/resolve.ts';
 import type { ChosenHost, HostChoice, SiteActivities } from './contract.ts';
@@ -19,6 +27,7 @@ import { describe, holderOf, invalidSession, readOutcome } from './session.ts';
 import type { SessionStanding } from './standing-reader.ts';
 
 const PROBLEMS_NAMED = 20;
+const CANDIDATES_NAMED = 5;
 
 type PlanningActivities = Pick<
   SiteActivities,
@@ -32,17 +41,23 @@ export function createPlanningActivities(
   return {
     ...createDrainActivities(deps),
 
-    resolveSession: ({ hosts, instances, actions }) =>
+    resolveSession: ({ hosts, instances, actions, drain, options = {} }) =>
       perform(async (io) => {
         const snapshot = await inventory.snapshot(io, true);
         const resolved = resolveActions(actions, deps.actions);
         const found = resolveHosts(hosts, snapshot);
-        const problems = [...found.problems, ...resolved.problems, ...overrideProblems(instances, snapshot)];
+        const problems = [
+          ...found.problems,
+          ...resolved.problems,
+          ...overrideProblems(instances, snapshot),
+          ...platformProblems(driver, { drain, options }),
+        ];
         if (problems.length > 0) throw invalidSession(listed(problems, PROBLEMS_NAMED, '; '));
         return {
           hosts: found.hosts,
           instances: countLeaving(found.hosts, snapshot, instances.stopped),
           actions: resolved.actions,
+          ...maintenanceOf(driver, { drain, options }),
         };
       }),
 
@@ -164,16 +179,37 @@ function chosen(choice: Choice, snapshot: Snapshot, { overrides }: SessionSpec['
   return { host, role, placement, moveSlots, groupShares: { ...groupShares }, estimateMs, overrides: own };
 }
 
+interface Asked {
+  drain: Drain | undefined;
+  options: PlatformOptions;
+}
+
+function platformProblems({ platform, capabilities }: Driver, { drain, options }: Asked): string[] {
+  const { drains, options: known } = capabilities;
+  const foreign = PLATFORM_OPTIONS.filter((key) => options[key] !== undefined && !known.includes(key));
+  return [
+    ...(drain === undefined || drains.includes(drain)
+      ? []
+      : [`drain: "${drain}" is not possible on platform ${platform}; possible is ${drains.join(', ')}`]),
+    ...foreign.map((key) => `${key}: the site is of platform ${platform}, which does not read it`),
+  ];
+}
+
+/** Nothing where nothing else is asked than what always holds: it is kept in every host's history. */
+function maintenanceOf({ capabilities }: Driver, asked: Asked): { maintenance?: MaintenanceRequest } {
+  const drain = asked.drain ?? capabilities.drains[0];
+  const isPlain = drain === PLAIN_REQUEST.drain && Object.keys(asked.options).length === 0;
+  return isPlain ? {} : { maintenance: { drain, options: asked.options } };
+}
+
 function resolveHosts(
   wanted: SessionSpec['hosts'],
   snapshot: Snapshot,
 ): { hosts: string[]; problems: string[] } {
   if (Array.isArray(wanted)) {
-    const unknown = wanted.flatMap((host, index) =>
-      snapshot.indexOf(host) === undefined ? [`hosts.${index}: the site has no host "${host}"`] : [],
-    );
-    if (unknown.length > 0) return { hosts: [], problems: unknown };
-    if (wanted.length > 0) return { hosts: wanted, problems: [] };
+    const found = namesOf(wanted, snapshot);
+    if (found.problems.length > 0) return { hosts: [], problems: found.problems };
+    if (wanted.length > 0) return found;
     const all = snapshot.hosts.map(({ name }) => name);
     return { hosts: all, problems: all.length === 0 ? ['hosts: the site has no hosts'] : [] };
   }
@@ -186,6 +222,34 @@ function resolveHosts(
     hosts: matching.map(({ name }) => name),
     problems: matching.length === 0 ? [`hosts.selector: no host of the site has the labels ${text}`] : [],
   };
+}
+
+/** Hosts by their names, or by what else they are known by. */
+function namesOf(wanted: readonly string[], snapshot: Snapshot): { hosts: string[]; problems: string[] } {
+  const hosts = new Set<string>();
+  const problems: string[] = [];
+  let byAlias: Map<string, string[]> | undefined;
+  for (const [index, typed] of wanted.entries()) {
+    byAlias ??= snapshot.indexOf(typed) === undefined ? aliasesOf(snapshot) : undefined;
+    const names = snapshot.indexOf(typed) === undefined ? (byAlias?.get(typed) ?? []) : [typed];
+    const [name, ...more] = names;
+    if (name === undefined) problems.push(`hosts.${index}: the site has no host "${typed}"`);
+    else if (more.length > 0) {
+      const candidates = listed(names, CANDIDATES_NAMED);
+      problems.push(`hosts.${index}: "${typed}" may be any of ${candidates}`);
+    } else if (hosts.has(name))
+      problems.push(`hosts.${index}: "${typed}" is ${name}, which is listed already`);
+    else hosts.add(name);
+  }
+  return { hosts: [...hosts], problems };
+}
+
+function aliasesOf(snapshot: Snapshot): Map<string, string[]> {
+  const byAlias = new Map<string, string[]>();
+  for (const { name, aliases = [] } of snapshot.hosts) {
+    for (const alias of aliases) byAlias.set(alias, [...(byAlias.get(alias) ?? []), name]);
+  }
+  return byAlias;
 }
 
 const labelOf = ({ labels, role }: Host, label: string): string | undefined =>

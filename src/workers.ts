@@ -90,7 +90,7 @@ function createDriver(config: Config, site: string): Driver {
   const platform = found && PLATFORMS[found.platform];
   if (!found || !platform) throw new ConfigError(`There is no site ${site} in the configuration.`, []);
   try {
-    return platform.create(found.options, { site });
+    return platform.create(found.options, { site, siteBelow: (name) => config.sites[name] });
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     throw new ConfigError(`The site ${site} cannot be used:`, error.problems);

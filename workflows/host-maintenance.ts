@@ -73,6 +73,7 @@ async function emptyHost(run: HostRun): Promise<void> {
   for (let round = 1; ; round++) {
     run.enterStep('drain');
     await drainHost(run, plan);
+    if (input.spec.maintenance?.drain === 'platform') await letPlatformDrain(run);
     run.report({ drained: input.reportDrained });
     run.enterStep('enter');
     run.entered = true;
@@ -88,6 +89,17 @@ async function emptyHost(run: HostRun): Promise<void> {
       plan = await run.call('planDrain', request, `plan what is left on ${input.host}`);
     }
   }
+}
+
+/** The platform empties the host in its own maintenance task, and where it took the instances is found out afterwards. */
+async function letPlatformDrain(run: HostRun): Promise<void> {
+  const { input } = run;
+  run.entered = true;
+  await run.call('enterMaintenance', run.ref, `enter maintenance: ${input.host}, emptied by the platform`);
+  const left = [...run.left.values()];
+  const request = { ...run.ref, wishes: input.spec.instances, placement: [], failed: [], left };
+  const { leftMeanwhile = [] } = await run.call('planDrain', request, `find what has left ${input.host}`);
+  for (const one of leftMeanwhile) run.noteMoved(one, one);
 }
 
 /** Looks before anything is touched. */

@@ -1,6 +1,7 @@
 /** What one host goes through, and what is known of it between two runs of its workflow. */
 import type { ErrorCode } from './errors.ts';
 import type { HostRole } from './inventory.ts';
+import type { MaintenanceRequest } from './platform-options.ts';
 import type { ActionSpec, InstanceMode, InstanceWishes, SessionSpec } from './session-spec.ts';
 
 export const STEPS = ['precheck', 'cordon', 'drain', 'enter', 'work', 'exit', 'restore', 'verify'] as const;
@@ -19,8 +20,11 @@ export interface InstanceRef {
 
 /** What was decided for one instance of a host that is to be emptied. */
 export interface InstanceDecision extends InstanceRef {
-  /** `live` and `cold`: move so; `stop`: stop and leave on the host; `stay`: nothing to do (it is stopped). */
-  action: 'live' | 'cold' | 'stop' | 'stay';
+  /**
+   * `live` and `cold`: move so; `stop`: stop and leave on the host; `stay`: nothing to do (it is stopped); `platform`: left
+   * to the platform's own maintenance task.
+   */
+  action: 'live' | 'cold' | 'stop' | 'stay' | 'platform';
   /** Host name; absent where the platform chooses. */
   target?: string;
   /** Those of its groups that limit how many members may be moving or stopped at one time. */
@@ -74,6 +78,8 @@ export interface HostSpec {
   onFailure: SessionSpec['onFailure'];
   onBusyHost: SessionSpec['onBusyHost'];
   metadata: SessionSpec['metadata'];
+  /** Absent: PLAIN_REQUEST. */
+  maintenance?: MaintenanceRequest;
 }
 
 export interface HostMaintenanceInput {

@@ -29,6 +29,8 @@ export type HostStanding = (typeof HOST_STANDINGS)[number];
 export interface Host {
   /** Unique within the site; what operators type. */
   name: string;
+  /** What else it is known by, such as an inventory path or an id; operators may type these too. */
+  aliases?: readonly string[];
   role: HostRole;
   /** Failure domains and whatever else the platform groups hosts by: `zone`, `rack`, … */
   labels: Readonly<Record<string, string>>;
@@ -94,6 +96,8 @@ export interface InstanceAbility {
   live?: string;
   cold?: string;
   stop?: string;
+  /** Why the platform's own maintenance task would leave it where it is; only where there is such a task. */
+  byPlatform?: string;
 }
 
 export interface Inventory {

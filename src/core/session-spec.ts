@@ -1,7 +1,8 @@
 /** The session input: what an operator writes, checked by one schema at every door (workflow, CLI, API). */
 import { z } from 'zod';
-import { parseDuration } from './duration.ts';
+import { duration } from './fields.ts';
 import { oneLine } from './listed.ts';
+import { DRAINS, platformOptions } from './platform-options.ts';
 
 /** Limits on what comes from outside; generous for ten thousand hosts, small enough for a Temporal payload. */
 const MAX_HOSTS = 20_000;
@@ -19,15 +20,6 @@ const name = z
     /^[^\s\p{Cc}](?:[^\p{Cc}]*[^\s\p{Cc}])?$/u,
     'must not start or end with a blank, nor hold control characters',
   );
-
-const duration = z
-  .string()
-  .max(32)
-  .refine(
-    (text) => parseDuration(text) !== undefined,
-    'must be a duration of at most 30d, such as 500ms, 90s, 15m, 2h or 1d',
-  )
-  .meta({ pattern: '^\\d+(\\.\\d+)?\\s?(ms|s|m|h|d)$', examples: ['90s', '15m', '2h'] });
 
 const timestamp = z.iso
   .datetime({ offset: true })
@@ -181,6 +173,13 @@ export const sessionSpec = z
     actions: z.array(action).max(100).default([]),
     budget: budget.prefault({}),
     instances: instances.prefault({}),
+    drain: z
+      .enum(DRAINS)
+      .optional()
+      .describe(
+        'Who empties hosts: the engine, instance by instance, or the platform in its own maintenance task; absent: the engine, where the platform lets it',
+      ),
+    ...platformOptions,
     timeouts: timeouts
       .prefault({})
       .describe('Deadlines of each step, absolute from its start whatever is retried'),

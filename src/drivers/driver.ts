@@ -12,10 +12,13 @@
 import type { MaintenanceError } from '../core/errors.ts';
 import type { Host, Instance, InstanceAbility, Inventory } from '../core/inventory.ts';
 import type { Mark } from '../core/mark.ts';
+import type { Drain, MaintenanceRequest, PlatformOptions } from '../core/platform-options.ts';
 
 export interface Capabilities {
-  /** Who empties a host: the engine, instance by instance, or the platform in its own maintenance task. */
-  drains: 'engine' | 'platform';
+  /** Who can empty a host. The first does, unless the session says otherwise. */
+  drains: readonly [Drain, ...Drain[]];
+  /** Keys of a session that the driver reads. */
+  options: readonly (keyof PlatformOptions)[];
   liveMove: boolean;
   coldMove: boolean;
   /** A move that runs can be aborted, and leaves the instance where it was. */
@@ -41,13 +44,13 @@ export interface CallContext {
   signal: AbortSignal;
 }
 
-export type TaskKind = 'move' | 'stop' | 'start' | 'enter' | 'exit';
+export type TaskKind = 'move' | 'stop' | 'start' | 'cordon' | 'uncordon' | 'enter' | 'exit';
 
 /** A long-running operation of the platform. Plain data: it travels in heartbeats. */
 export interface PlatformTask {
   id: string;
   kind: TaskKind;
-  /** Instance id for move, stop and start; host name for enter and exit. */
+  /** Instance id for move, stop and start; else host name. */
   subject: string;
 }
 
@@ -78,12 +81,23 @@ export interface Driver {
   inspect(host: string, context: CallContext): Promise<{ host: Host; instances: Instance[] }>;
   /** One instance as it is now, by id; undefined when it is gone. */
   locate(instance: string, context: CallContext): Promise<Instance | undefined>;
-  precheck(host: string, context: CallContext): Promise<HostCheck>;
+  precheck(host: string, request: MaintenanceRequest, context: CallContext): Promise<HostCheck>;
 
-  /** Keeps new instances off the host. A host cordoned by somebody else is left as it is. */
-  cordon(host: string, mark: Mark, context: CallContext): Promise<void>;
-  /** Lets new instances on again, if the cordon carries exactly this mark. */
-  uncordon(host: string, mark: Mark, context: CallContext): Promise<void>;
+  /**
+   * Keeps new instances off the host; undefined when that is done at once. A host cordoned by somebody else is left as it
+   * is; one that carries this mark is only seen to.
+   */
+  cordon(
+    host: string,
+    mark: Mark,
+    request: MaintenanceRequest,
+    context: CallContext,
+  ): Promise<PlatformTask | undefined>;
+  /**
+   * Lets new instances on again, if the cordon carries exactly this mark; undefined when that is done at once, else the
+   * mark goes when the task is over.
+   */
+  uncordon(host: string, mark: Mark, context: CallContext): Promise<PlatformTask | undefined>;
 
   /** Starts to move an instance. `target` is a host name. */
   move(
@@ -98,9 +112,14 @@ export interface Driver {
 
   /**
    * Starts to take the host into the platform's maintenance mode; undefined when it is in already, and where there is no
-   * such mode. The host is cordoned and empty.
+   * such mode. The host is cordoned, and empty unless the platform is to empty it. Throws HostNotEmpty.
    */
-  enter(host: string, mark: Mark, context: CallContext): Promise<PlatformTask | undefined>;
+  enter(
+    host: string,
+    mark: Mark,
+    request: MaintenanceRequest,
+    context: CallContext,
+  ): Promise<PlatformTask | undefined>;
   /**
    * Starts to take it out; undefined when it is out already, and where there is no such mode. The host still carries the
    * mark, if it is ours: `uncordon` comes after.

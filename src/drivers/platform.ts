@@ -6,6 +6,8 @@ import type { Driver } from './driver.ts';
 export interface PlatformContext {
   /** Name of the site in the configuration. */
   site: string;
+  /** Another site of the configuration, on which this one stands; undefined when there is none of this name. */
+  siteBelow?: (name: string) => { platform: string; options: unknown } | undefined;
 }
 
 export interface PlatformDefinition<Schema extends z.ZodObject = z.ZodObject> {

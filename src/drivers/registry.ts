@@ -2,8 +2,10 @@
 import { openstack } from './openstack/driver.ts';
 import type { PlatformDefinition } from './platform.ts';
 import { simulator } from './simulator/driver.ts';
+import { vsphere } from './vsphere/driver.ts';
 
 export const PLATFORMS: Readonly<Record<string, PlatformDefinition>> = {
   openstack,
   simulator,
+  vsphere,
 };

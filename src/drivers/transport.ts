@@ -67,6 +67,12 @@ export interface Call<T> {
   /** What the body of the answer has to be; an empty body is `undefined`. */
   schema: z.ZodType<T>;
   signal: AbortSignal;
+  /**
+   * It changes nothing on the platform, and may be repeated.
+   *
+   * @default whether the method is GET
+   */
+  isRead?: boolean;
   /** @default that of the transport */
   timeoutMs?: number;
 }
@@ -113,7 +119,8 @@ export class Transport {
         return await this.#try(call);
       } catch (error) {
         if (!(error instanceof RepeatableError)) throw error;
-        const pauseMs = call.method === 'GET' ? pauseAfter(tries, error.failure.retryAfterMs) : undefined;
+        const isRead = call.isRead ?? call.method === 'GET';
+        const pauseMs = isRead ? pauseAfter(tries, error.failure.retryAfterMs) : undefined;
         if (pauseMs === undefined) throw error.failure;
         await rest(pauseMs, call.signal);
       }

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ErrorCode, MaintenanceError } from '../../src/core/errors.ts';
 import { formatMark, type Mark } from '../../src/core/mark.ts';
+import { PLAIN_REQUEST } from '../../src/core/platform-options.ts';
 import type {
   CallContext,
   Capabilities,
@@ -80,6 +81,16 @@ export function describeDriver(
     assert.deepEqual(await settled(task), { state: 'done' });
   }
 
+  /** Some platforms do it at once, some in a task. */
+  const cordon = async (host: string, whose: Mark): Promise<void> =>
+    ended(await bed.driver.cordon(host, whose, PLAIN_REQUEST, context));
+  const uncordon = async (host: string, whose: Mark): Promise<void> =>
+    ended(await bed.driver.uncordon(host, whose, context));
+
+  async function ended(task: PlatformTask | undefined): Promise<void> {
+    if (task) await finished(task);
+  }
+
   /** Some platforms look before they accept a move, some after. */
   async function refused(task: Promise<PlatformTask>, code: ErrorCode): Promise<void> {
     try {
@@ -134,7 +145,7 @@ export function describeDriver(
 
     test('precheck has a verdict for every instance, and touches nothing', async () => {
       const before = await bed.driver.inspect(bed.busyHost, context);
-      const check = await bed.driver.precheck(bed.busyHost, context);
+      const check = await bed.driver.precheck(bed.busyHost, PLAIN_REQUEST, context);
       assert.deepEqual(check.blockers, []);
       assert.deepEqual(
         check.instances.map(({ instance }) => instance.id).sort(),
@@ -150,28 +161,31 @@ export function describeDriver(
 
     test('an unknown host is UnknownHost', async () => {
       await assert.rejects(bed.driver.inspect('no-such-host', context), withCode('UnknownHost'));
-      await assert.rejects(bed.driver.precheck('no-such-host', context), withCode('UnknownHost'));
-      await assert.rejects(bed.driver.cordon('no-such-host', mark, context), withCode('UnknownHost'));
+      await assert.rejects(
+        bed.driver.precheck('no-such-host', PLAIN_REQUEST, context),
+        withCode('UnknownHost'),
+      );
+      await assert.rejects(cordon('no-such-host', mark), withCode('UnknownHost'));
     });
 
     test('cordons and uncordons, any number of times', async () => {
-      await bed.driver.cordon(bed.busyHost, mark, context);
-      await bed.driver.cordon(bed.busyHost, mark, context);
+      await cordon(bed.busyHost, mark);
+      await cordon(bed.busyHost, mark);
       assert.equal(await standing(bed.busyHost), 'cordoned');
       assert.equal(await cordonReason(bed.busyHost), formatMark(mark));
-      await bed.driver.uncordon(bed.busyHost, mark, context);
-      await bed.driver.uncordon(bed.busyHost, mark, context);
+      await uncordon(bed.busyHost, mark);
+      await uncordon(bed.busyHost, mark);
       assert.equal(await standing(bed.busyHost), 'in-service');
       assert.equal(await cordonReason(bed.busyHost), undefined);
     });
 
     test('leaves a cordon of somebody else as it is', async () => {
       await bed.operator.cordon(bed.busyHost, 'bad fan, ask Ada');
-      await bed.driver.cordon(bed.busyHost, mark, context);
-      await bed.driver.uncordon(bed.busyHost, mark, context);
+      await cordon(bed.busyHost, mark);
+      await uncordon(bed.busyHost, mark);
       assert.equal(await cordonReason(bed.busyHost), 'bad fan, ask Ada');
       assert.equal(await standing(bed.busyHost), 'cordoned');
-      const check = await bed.driver.precheck(bed.busyHost, context);
+      const check = await bed.driver.precheck(bed.busyHost, PLAIN_REQUEST, context);
       assert.ok(
         check.warnings.some((warning) => warning.includes('bad fan, ask Ada')),
         'the precheck warns of it',
@@ -179,8 +193,8 @@ export function describeDriver(
     });
 
     test('leaves a cordon of another session as it is', async () => {
-      await bed.driver.cordon(bed.busyHost, stranger, context);
-      await bed.driver.uncordon(bed.busyHost, mark, context);
+      await cordon(bed.busyHost, stranger);
+      await uncordon(bed.busyHost, mark);
       assert.equal(await cordonReason(bed.busyHost), formatMark(stranger));
     });
 
@@ -197,7 +211,7 @@ export function describeDriver(
     }
 
     test('moves an instance off a cordoned host, and none onto one', lacks('liveMove'), async () => {
-      await bed.driver.cordon(bed.busyHost, mark, context);
+      await cordon(bed.busyHost, mark);
       await finished(await move('live'));
       const back = { how: 'live', target: bed.busyHost } as const;
       if (capabilities.chooseTarget) {
@@ -257,7 +271,7 @@ export function describeDriver(
 
     test('a stopped instance cannot move live', lacks('stopStart'), async () => {
       await finished(await bed.driver.stop(bed.instance, mark, context));
-      const { instances } = await bed.driver.precheck(bed.busyHost, context);
+      const { instances } = await bed.driver.precheck(bed.busyHost, PLAIN_REQUEST, context);
       assert.ok(
         instances.find(({ instance }) => instance.id === bed.instance)?.live,
         'the precheck says why',
@@ -268,9 +282,9 @@ export function describeDriver(
     test('enters and leaves maintenance, any number of times', lacks('maintenanceMode'), async () => {
       const host = bed.spareHost;
       assert.equal(await bed.driver.exit(host, mark, context), undefined);
-      await finished(await bed.driver.enter(host, mark, context));
+      await finished(await bed.driver.enter(host, mark, PLAIN_REQUEST, context));
       assert.equal(await standing(host), 'maintenance');
-      assert.equal(await bed.driver.enter(host, mark, context), undefined);
+      assert.equal(await bed.driver.enter(host, mark, PLAIN_REQUEST, context), undefined);
       await finished(await bed.driver.exit(host, mark, context));
       assert.equal(await bed.driver.exit(host, mark, context), undefined);
       assert.equal(await standing(host), 'in-service');
@@ -282,12 +296,14 @@ export function describeDriver(
       async () => {
         const host = bed.spareHost;
         const own = { ...mark, host };
-        await bed.driver.cordon(host, own, context);
-        for (const step of ['enter', 'enter', 'exit', 'exit'] as const) {
-          assert.equal(await bed.driver[step](host, own, context), undefined);
+        await cordon(host, own);
+        const enter = (): Promise<unknown> => bed.driver.enter(host, own, PLAIN_REQUEST, context);
+        const exit = (): Promise<unknown> => bed.driver.exit(host, own, context);
+        for (const step of [enter, enter, exit, exit]) {
+          assert.equal(await step(), undefined);
           assert.equal(await standing(host), 'cordoned');
         }
-        await bed.driver.uncordon(host, own, context);
+        await uncordon(host, own);
         assert.equal(await standing(host), 'in-service');
       },
     );
@@ -310,7 +326,7 @@ export function describeDriver(
 
     test('a call that hangs ends by its timeout', async () => {
       await bed.trouble('hang');
-      await assert.rejects(bed.driver.cordon(bed.busyHost, mark, context), withCode('PlatformUnreachable'));
+      await assert.rejects(cordon(bed.busyHost, mark), withCode('PlatformUnreachable'));
     });
 
     test('429 is PlatformBusy, with the wait the platform asks for', async () => {

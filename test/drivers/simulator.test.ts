@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { MaintenanceError } from '../../src/core/errors.ts';
 import { formatMark } from '../../src/core/mark.ts';
+import { PLAIN_REQUEST } from '../../src/core/platform-options.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
 import { PLATFORMS } from '../../src/drivers/registry.ts';
 import { simulator as platform } from '../../src/drivers/simulator/driver.ts';
@@ -75,7 +76,8 @@ async function setUp(): Promise<DriverBed> {
 }
 
 const CAPABILITIES = {
-  drains: 'engine',
+  drains: ['engine'],
+  options: [],
   liveMove: true,
   coldMove: true,
   abortMove: true,
@@ -143,7 +145,7 @@ describe('simulator driver', () => {
   });
 
   test('precheck says why an instance cannot leave', async () => {
-    const { instances } = await driver.precheck('b1', context);
+    const { instances } = await driver.precheck('b1', PLAIN_REQUEST, context);
     const reasons = Object.fromEntries(
       instances.map(({ instance, live, cold, stop }) => [instance.name, { live, cold, stop }]),
     );
@@ -156,33 +158,33 @@ describe('simulator driver', () => {
 
   test('precheck is blocked by a host that is down, or in maintenance of somebody else', async () => {
     simulator.datacentre.die('a2');
-    assert.deepEqual((await driver.precheck('a2', context)).blockers, ['a2 is down']);
+    assert.deepEqual((await driver.precheck('a2', PLAIN_REQUEST, context)).blockers, ['a2 is down']);
     simulator.datacentre.enter('b2', 'bad fan', { kind: 'neverEnds' });
-    assert.deepEqual((await driver.precheck('b2', context)).blockers, [
+    assert.deepEqual((await driver.precheck('b2', PLAIN_REQUEST, context)).blockers, [
       "b2 is in somebody else's maintenance: bad fan",
     ]);
   });
 
   test('maintenance of somebody else is neither taken over nor ended', async () => {
     simulator.datacentre.enter('b2', 'bad fan', { kind: 'neverEnds' });
-    await assert.rejects(driver.enter('b2', mark, context), code('OperatorInterfered'));
+    await assert.rejects(driver.enter('b2', mark, PLAIN_REQUEST, context), code('OperatorInterfered'));
     await assert.rejects(driver.exit('b2', mark, context), code('OperatorInterfered'));
     assert.equal((await driver.inspect('b2', context)).host.cordonReason, 'bad fan');
-    await driver.cordon('b2', mark, context);
+    await driver.cordon('b2', mark, PLAIN_REQUEST, context);
     const { host } = await driver.inspect('b2', context);
     assert.deepEqual([host.cordonReason, host.maintenanceReason], [formatMark(mark), 'bad fan']);
   });
 
   test('a second enter or exit finds the task of the first', async () => {
     simulator.faults.add(faultSpec.parse({ match: { operation: 'any' }, effect: { kind: 'neverEnds' } }));
-    const entering = await driver.enter('a2', mark, context);
-    assert.deepEqual(await driver.enter('a2', mark, context), entering);
+    const entering = await driver.enter('a2', mark, PLAIN_REQUEST, context);
+    assert.deepEqual(await driver.enter('a2', mark, PLAIN_REQUEST, context), entering);
     assert.equal(await driver.exit('a2', mark, context), undefined, 'leaving ends an entry that runs');
     assert.equal((await driver.inspect('a2', context)).host.standing, 'in-service');
   });
 
   test('entering with an instance on the host fails as HostNotEmpty', async () => {
-    const task = await driver.enter('a1', mark, context);
+    const task = await driver.enter('a1', mark, PLAIN_REQUEST, context);
     assert.ok(task);
     const deadline = Date.now() + 5000;
     let status = await driver.pollTask(task, context);
@@ -200,9 +202,9 @@ describe('simulator driver', () => {
     const fault = { match: { operation: 'migrate', times: 1 }, effect: { kind: 'loseAnswer' } };
     simulator.faults.add(faultSpec.parse({ match: { operation: 'cordon' }, effect: { kind: 'loseAnswer' } }));
     simulator.faults.add(faultSpec.parse(fault));
-    await assert.rejects(driver.cordon('a1', mark, context), code('PlatformUnreachable'));
+    await assert.rejects(driver.cordon('a1', mark, PLAIN_REQUEST, context), code('PlatformUnreachable'));
     assert.equal((await driver.inspect('a1', context)).host.standing, 'cordoned');
-    await driver.cordon('a1', mark, context);
+    await driver.cordon('a1', mark, PLAIN_REQUEST, context);
   });
 
   test('lists come complete, however many pages they take', async () => {

@@ -111,7 +111,7 @@ async function moveAll(
   shares: GroupShares,
   tries: Tries,
 ): Promise<number> {
-  const queue = decisions.filter(({ action }) => action !== 'stay');
+  const queue = decisions.filter(({ action }) => action !== 'stay' && action !== 'platform');
   const wanted = queue.length;
   let moving = 0;
   const lane = async (): Promise<void> => {

@@ -67,8 +67,9 @@ export class HostRun {
   }
 
   get ref(): HostRef {
-    const { site, host, session, adopts } = this.input;
-    return { site, host, session, adopts, entered: this.entered };
+    const { site, host, session, adopts, spec } = this.input;
+    const maintenance = spec.maintenance === undefined ? {} : { maintenance: spec.maintenance };
+    return { site, host, session, adopts, entered: this.entered, ...maintenance };
   }
 
   /** Epoch milliseconds by which the present step has to be over. */

@@ -162,6 +162,7 @@ export class HostRunner {
         onFailure: spec.onFailure,
         onBusyHost: spec.onBusyHost,
         metadata: spec.metadata,
+        ...(record.maintenance === undefined ? {} : { maintenance: record.maintenance }),
       },
       placement: chosen.placement,
       moveSlots: chosen.moveSlots,

@@ -8,6 +8,7 @@ import type { Budget, CancelMessage, SessionSpec } from '../../src/core/session-
 import { mayGo, type SessionState } from '../../src/core/session-state.ts';
 import { describeProgress, describeReport, type SessionFacts } from '../../src/core/session-view.ts';
 import type { Standing } from '../../src/core/standing.ts';
+import type { MaintenanceRequest } from '../../src/core/platform-options.ts';
 import type { ApprovalDesk } from '../actions.ts';
 import type { FailureView } from '../failures.ts';
 import { stateAttribute } from '../search-attributes.ts';
@@ -22,6 +23,7 @@ export interface Carried {
   startedAt: number;
   firstHostAt?: number;
   actions: ResolvedAction[];
+  maintenance?: MaintenanceRequest;
   actionsDone: number[];
   actionFailures: number;
   failedAndRolledBack: number;
@@ -52,6 +54,7 @@ export class SessionRecord {
 
   table: HostTable;
   actions: ResolvedAction[];
+  maintenance: MaintenanceRequest | undefined;
   budget: Budget;
   maintenanceUntil: string | undefined;
   phase: Phase;
@@ -93,6 +96,7 @@ export class SessionRecord {
     this.table = carried ? new HostTable(carried.table) : HostTable.of([], 0);
     this.adopts = carried?.adopts ?? [];
     this.actions = carried?.actions ?? [];
+    this.maintenance = carried?.maintenance;
     this.actionsDone = new Set(carried?.actionsDone);
     this.actionFailures = carried?.actionFailures ?? 0;
     this.failedAndRolledBack = carried?.failedAndRolledBack ?? 0;
@@ -114,6 +118,7 @@ export class SessionRecord {
       startedAt: this.startedAt,
       ...(this.firstHostAt === undefined ? {} : { firstHostAt: this.firstHostAt }),
       actions: this.actions,
+      ...(this.maintenance === undefined ? {} : { maintenance: this.maintenance }),
       actionsDone: [...this.actionsDone],
       actionFailures: this.actionFailures,
       failedAndRolledBack: this.failedAndRolledBack,

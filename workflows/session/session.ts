@@ -13,6 +13,7 @@ import { durationMs } from '../../src/core/duration.ts';
 import { HostTable } from '../../src/core/host-table.ts';
 import type { Plan, Report } from '../../src/core/progress.ts';
 import type { CancelMessage, SessionSpec } from '../../src/core/session-spec.ts';
+import { PLATFORM_OPTIONS, type Drain, type PlatformOptions } from '../../src/core/platform-options.ts';
 import { actionsFor, runAction } from '../actions.ts';
 import { callSession, callSite } from '../activity-calls.ts';
 import { failWith, viewFailure } from '../failures.ts';
@@ -86,9 +87,10 @@ export class Session {
         resumeFrom === undefined
           ? undefined
           : await this.askTemporal('readLegacy', { session: resumeFrom, site }, `read session ${resumeFrom}`);
-      const request = { site, hosts, instances, actions };
+      const request = { site, hosts, instances, actions, ...asked(record.spec) };
       const resolved = await this.askSite('resolveSession', request, 'resolve hosts and actions');
       record.actions = resolved.actions;
+      record.maintenance = resolved.maintenance;
       record.table = HostTable.of(resolved.hosts, resolved.instances);
       if (!legacy) return;
       record.table.inherit(legacy.hosts, legacy.statuses, legacy.checkpoints);
@@ -297,4 +299,15 @@ export class Session {
   ): Promise<Awaited<ReturnType<SessionActivities[Name]>>> {
     return callSession(name, request, { summary, deadline: Date.now() + OWN_ACTIVITY_MS });
   }
+}
+
+/** Nothing, where nothing is asked of the platform's own maintenance: it is kept in the history. */
+function asked({ drain, ...spec }: SessionSpec): { drain?: Drain; options?: PlatformOptions } {
+  const options = Object.fromEntries(
+    PLATFORM_OPTIONS.flatMap((key) => (spec[key] === undefined ? [] : [[key, spec[key]]])),
+  );
+  return {
+    ...(drain === undefined ? {} : { drain }),
+    ...(Object.keys(options).length === 0 ? {} : { options }),
+  };
 }

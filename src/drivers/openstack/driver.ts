@@ -4,6 +4,7 @@ import { durationMs } from '../../core/duration.ts';
 import { MaintenanceError } from '../../core/errors.ts';
 import type { Host, Instance, Inventory } from '../../core/inventory.ts';
 import { formatMark, type Mark } from '../../core/mark.ts';
+import type { MaintenanceRequest } from '../../core/platform-options.ts';
 import type {
   CallContext,
   Capabilities,
@@ -46,7 +47,8 @@ export const openstack: PlatformDefinition<typeof configSchema> = {
 };
 
 const CAPABILITIES: Capabilities = {
-  drains: 'engine',
+  drains: ['engine'],
+  options: [],
   liveMove: true,
   coldMove: true,
   abortMove: true,
@@ -121,7 +123,7 @@ class OpenStackDriver implements Driver {
     return found;
   }
 
-  async precheck(name: string, context: CallContext): Promise<HostCheck> {
+  async precheck(name: string, _request: MaintenanceRequest, context: CallContext): Promise<HostCheck> {
     const [{ service, shapes, servers }, migrations] = await Promise.all([
       this.#look(name, context),
       this.#nova.migrations({ host: name }, MIGRATIONS_CHECKED, context),
@@ -139,14 +141,19 @@ class OpenStackDriver implements Driver {
     };
   }
 
-  async cordon(host: string, mark: Mark, context: CallContext): Promise<void> {
+  async cordon(
+    host: string,
+    mark: Mark,
+    _request: MaintenanceRequest,
+    context: CallContext,
+  ): Promise<undefined> {
     const service = await this.#service(host, context);
-    if (!isCompute(service) || service.status !== 'enabled') return;
+    if (!isCompute(service) || service.status !== 'enabled') return undefined;
     const wasOnMaintenance = (await this.#masakari.isOnMaintenance(host, context)) === true;
     await this.#nova.disableService(service.id, reasonOf(mark, wasOnMaintenance), context);
   }
 
-  async uncordon(host: string, mark: Mark, context: CallContext): Promise<void> {
+  async uncordon(host: string, mark: Mark, context: CallContext): Promise<undefined> {
     const service = await this.#service(host, context);
     if (isOurs(service, mark)) await this.#nova.enableService(service.id, context);
   }
@@ -168,7 +175,12 @@ class OpenStackDriver implements Driver {
   }
 
   /** Nova has no maintenance mode; Masakari is told to leave the host alone while it carries our mark. */
-  async enter(host: string, mark: Mark, context: CallContext): Promise<undefined> {
+  async enter(
+    host: string,
+    mark: Mark,
+    _request: MaintenanceRequest,
+    context: CallContext,
+  ): Promise<undefined> {
     await this.#tellMasakari(host, mark, true, context);
   }
 
@@ -177,8 +189,8 @@ class OpenStackDriver implements Driver {
   }
 
   async findTask(kind: TaskKind, subject: string, context: CallContext): Promise<PlatformTask | undefined> {
-    // Masakari is told at once.
-    if (kind === 'enter' || kind === 'exit') return undefined;
+    // What is done to hosts is done at once.
+    if (kind !== 'move' && kind !== 'stop' && kind !== 'start') return undefined;
     const server = await this.#nova.server(subject, context);
     if (!server) return undefined;
     return kind === 'move' ? this.#migrations.find(server, context) : this.#power.find(kind, server, context);
@@ -192,8 +204,7 @@ class OpenStackDriver implements Driver {
         case 'stop':
         case 'start':
           return await this.#power.poll(task.kind, task, context);
-        case 'enter':
-        case 'exit':
+        default:
           return { state: 'vanished' };
       }
     } catch (error) {

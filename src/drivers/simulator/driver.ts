@@ -4,6 +4,7 @@ import { durationMs } from '../../core/duration.ts';
 import { type ErrorCode, MaintenanceError } from '../../core/errors.ts';
 import type { Host, Instance, InstanceAbility, Inventory } from '../../core/inventory.ts';
 import { formatMark, type Mark, parseMark } from '../../core/mark.ts';
+import type { MaintenanceRequest } from '../../core/platform-options.ts';
 import type {
   CallContext,
   Capabilities,
@@ -30,7 +31,8 @@ export const simulator: PlatformDefinition<typeof configSchema> = {
 };
 
 const CAPABILITIES: Capabilities = {
-  drains: 'engine',
+  drains: ['engine'],
+  options: [],
   liveMove: true,
   coldMove: true,
   abortMove: true,
@@ -71,7 +73,7 @@ class SimulatorDriver implements Driver {
     return unlessGone(this.#client.instance(instance, context));
   }
 
-  async precheck(host: string, context: CallContext): Promise<HostCheck> {
+  async precheck(host: string, _request: MaintenanceRequest, context: CallContext): Promise<HostCheck> {
     const [found, instances] = await Promise.all([
       this.#client.host(host, context),
       this.#client.instances({ host }, context),
@@ -79,12 +81,17 @@ class SimulatorDriver implements Driver {
     return { host: toHost(found), instances: instances.map(abilityOf), ...obstaclesOf(found) };
   }
 
-  async cordon(host: string, mark: Mark, context: CallContext): Promise<void> {
+  async cordon(
+    host: string,
+    mark: Mark,
+    _request: MaintenanceRequest,
+    context: CallContext,
+  ): Promise<undefined> {
     const { cordonReason } = await this.#client.host(host, context);
     if (cordonReason === undefined) await this.#client.cordon(host, formatMark(mark), context);
   }
 
-  async uncordon(host: string, mark: Mark, context: CallContext): Promise<void> {
+  async uncordon(host: string, mark: Mark, context: CallContext): Promise<undefined> {
     const { cordonReason } = await this.#client.host(host, context);
     const ours = formatMark(mark);
     if (cordonReason === ours) await this.#client.uncordon(host, ours, context);
@@ -118,7 +125,12 @@ class SimulatorDriver implements Driver {
     return { id: await this.#client.start(instance, context), kind: 'start', subject: instance };
   }
 
-  async enter(host: string, mark: Mark, context: CallContext): Promise<PlatformTask | undefined> {
+  async enter(
+    host: string,
+    mark: Mark,
+    _request: MaintenanceRequest,
+    context: CallContext,
+  ): Promise<PlatformTask | undefined> {
     const found = await this.#client.host(host, context);
     if (found.maintenanceReason !== undefined) refuseForeign(found, mark);
     if (found.standing === 'maintenance') return undefined;
@@ -139,6 +151,8 @@ class SimulatorDriver implements Driver {
   }
 
   async findTask(kind: TaskKind, subject: string, context: CallContext): Promise<PlatformTask | undefined> {
+    // Cordons are set and taken off at once.
+    if (kind === 'cordon' || kind === 'uncordon') return undefined;
     const [task] = await this.#client.runningTasks(kind === 'move' ? 'migrate' : kind, subject, context);
     return task && { id: task.id, kind, subject };
   }

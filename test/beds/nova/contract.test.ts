@@ -84,7 +84,8 @@ function connect(address: (service: string) => string): Driver {
 describeDriver(
   'openstack',
   {
-    drains: 'engine',
+    drains: ['engine'],
+    options: [],
     liveMove: true,
     coldMove: true,
     abortMove: true,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { MaintenanceError } from '../../../src/core/errors.ts';
+import { PLAIN_REQUEST } from '../../../src/core/platform-options.ts';
 import type { Driver } from '../../../src/drivers/driver.ts';
 import { connect, context } from './connect.ts';
 import { FakeCloud } from './fake-cloud.ts';
@@ -37,7 +38,7 @@ const changes = (): unknown[] => cloud.asked('compute', 'PUT').map(({ path, body
 
 describe('a cordon', () => {
   test('disables the compute service for our reason, and takes that back', async () => {
-    await driver.cordon(HOST, MARK, context);
+    await driver.cordon(HOST, MARK, PLAIN_REQUEST, context);
     await driver.uncordon(HOST, MARK, context);
     assert.deepEqual(changes(), [
       ['/v2.1/os-services/service-1', { status: 'disabled', disabled_reason: OURS }],
@@ -47,23 +48,26 @@ describe('a cordon', () => {
 
   test('of a host that somebody disabled without a reason changes nothing', async () => {
     nova.services = [serviceJson({ status: 'disabled' })];
-    await driver.cordon(HOST, MARK, context);
+    await driver.cordon(HOST, MARK, PLAIN_REQUEST, context);
     await driver.uncordon(HOST, MARK, context);
     assert.deepEqual(changes(), []);
   });
 
   test('with a reason that Nova would cut off is refused', async () => {
-    await assert.rejects(driver.cordon(HOST, { ...MARK, session: 's'.repeat(250) }, context), (error) => {
-      assert.ok(error instanceof MaintenanceError);
-      assert.equal(error.code, 'Unsupported');
-      return true;
-    });
+    await assert.rejects(
+      driver.cordon(HOST, { ...MARK, session: 's'.repeat(250) }, PLAIN_REQUEST, context),
+      (error) => {
+        assert.ok(error instanceof MaintenanceError);
+        assert.equal(error.code, 'Unsupported');
+        return true;
+      },
+    );
     assert.deepEqual(changes(), []);
   });
 
   test('of a controller does nothing: Nova schedules nothing to it, and would not disable a conductor', async () => {
-    await driver.cordon('ctl-1', { ...MARK, host: 'ctl-1' }, context);
-    await driver.enter('ctl-1', { ...MARK, host: 'ctl-1' }, context);
+    await driver.cordon('ctl-1', { ...MARK, host: 'ctl-1' }, PLAIN_REQUEST, context);
+    await driver.enter('ctl-1', { ...MARK, host: 'ctl-1' }, PLAIN_REQUEST, context);
     await driver.exit('ctl-1', { ...MARK, host: 'ctl-1' }, context);
     assert.deepEqual(changes(), []);
     const { host, instances } = await driver.inspect('ctl-1', context);
@@ -71,7 +75,7 @@ describe('a cordon', () => {
       [host.role, host.standing, host.takesInstances, instances],
       ['controller', 'in-service', false, []],
     );
-    assert.deepEqual((await driver.precheck('ctl-1', context)).blockers, []);
+    assert.deepEqual((await driver.precheck('ctl-1', PLAIN_REQUEST, context)).blockers, []);
   });
 });
 
@@ -86,8 +90,8 @@ describe('Masakari', () => {
   });
 
   const takeOut = async (): Promise<void> => {
-    await driver.cordon(HOST, MARK, context);
-    assert.equal(await driver.enter(HOST, MARK, context), undefined);
+    await driver.cordon(HOST, MARK, PLAIN_REQUEST, context);
+    assert.equal(await driver.enter(HOST, MARK, PLAIN_REQUEST, context), undefined);
   };
   const putBack = async (): Promise<void> => {
     assert.equal(await driver.exit(HOST, MARK, context), undefined);
@@ -95,10 +99,10 @@ describe('Masakari', () => {
   };
 
   test('leaves a host alone from entering to leaving, and no other', async () => {
-    await driver.cordon(HOST, MARK, context);
+    await driver.cordon(HOST, MARK, PLAIN_REQUEST, context);
     assert.equal(masakari.isOnMaintenance(HOST), false, 'while it is drained it is watched');
-    await driver.enter(HOST, MARK, context);
-    await driver.enter(HOST, MARK, context);
+    await driver.enter(HOST, MARK, PLAIN_REQUEST, context);
+    await driver.enter(HOST, MARK, PLAIN_REQUEST, context);
     assert.equal(masakari.isOnMaintenance(HOST), true);
     await driver.exit(HOST, MARK, context);
     assert.equal(masakari.isOnMaintenance(HOST), false);

@@ -1,0 +1,146 @@
+/**
+ * Cold moves of VMs that run: shut down, relocated, started again. What is being done stands in the attribute of the VM,
+ * so that whoever looks next goes on with it, whatever became of who began.
+ */
+import { MaintenanceError } from '../../core/errors.ts';
+import type { CallContext, PlatformTask, TaskStatus } from '../driver.ts';
+import { isMove, runningTasks } from './inventory.ts';
+import type { Marks } from './marks.ts';
+import { isOn, type Power, type SeenVm } from './power.ts';
+import { failureOf, readTask } from './tasks.ts';
+import { formatTicket, NO_TASK, parseTicket, type Phase, type Ticket } from './ticket.ts';
+import type { Vim } from './vim.ts';
+import type { Ref } from './wire.ts';
+
+const ID = 'cold-move';
+
+export interface ColdMovesParts {
+  vim: Vim;
+  marks: Marks;
+  power: Power;
+  look: (vm: string, context: CallContext) => Promise<SeenVm>;
+  /** Resolves to the id of the task. */
+  relocate: (vm: SeenVm, target: Ref, context: CallContext) => Promise<string>;
+}
+
+export class ColdMoves {
+  readonly #parts: ColdMovesParts;
+
+  constructor(parts: ColdMovesParts) {
+    this.#parts = parts;
+  }
+
+  static isOne = ({ id }: PlatformTask): boolean => id === ID;
+
+  /** The ticket comes first: a VM that is shut down without one would stay so. */
+  async start(vm: SeenVm, target: Ref, context: CallContext): Promise<PlatformTask> {
+    const { marks, power } = this.#parts;
+    const to = target.value;
+    await marks.set(vm.ref, formatTicket({ to, phase: 'down', task: NO_TASK }), context);
+    await this.#enter(vm, { to, phase: 'down', task: await power.switchOff(vm, context) }, context);
+    return taskOf(vm);
+  }
+
+  find(vm: SeenVm): PlatformTask | undefined {
+    return parseTicket(vm.mark) && taskOf(vm);
+  }
+
+  /** Looks where the VM stands, and begins what comes next. */
+  async poll({ subject }: PlatformTask, context: CallContext): Promise<TaskStatus> {
+    const vm = await this.#parts.look(subject, context);
+    const ticket = parseTicket(vm.mark);
+    if (!ticket) return { state: 'vanished' };
+    switch (ticket.phase) {
+      case 'down':
+        return this.#pollDown(vm, ticket, context);
+      case 'over':
+        return this.#pollOver(vm, ticket, context);
+      case 'up':
+      case 'back':
+        return this.#pollStart(vm, ticket, context);
+    }
+  }
+
+  async #pollDown(vm: SeenVm, ticket: Ticket, context: CallContext): Promise<TaskStatus> {
+    const { power } = this.#parts;
+    if (isOn(vm)) {
+      // Whoever wrote the ticket died before it was told.
+      if (ticket.task === NO_TASK) {
+        return this.#enter(vm, { ...ticket, task: await power.switchOff(vm, context) }, context);
+      }
+      const status = await power.pollSwitch('stop', ticket.task, vm, context);
+      if (status.state === 'running') return status;
+      await this.#parts.marks.clear(vm.ref, context);
+      const error = status.state === 'failed' ? status.error : failureOf('stop', undefined, 'shutting down');
+      return { state: 'failed', error: notMoved(vm, error) };
+    }
+    if (runningTasks(vm.props, vm.world).some(isMove)) return running('over');
+    if (isAt(vm, ticket)) return this.#pollOver(vm, ticket, context);
+    return this.#relocate(vm, ticket, context);
+  }
+
+  async #relocate(vm: SeenVm, ticket: Ticket, context: CallContext): Promise<TaskStatus> {
+    try {
+      const target: Ref = { type: 'HostSystem', value: ticket.to };
+      const task = await this.#parts.relocate(vm, target, context);
+      return await this.#enter(vm, { ...ticket, phase: 'over', task }, context);
+    } catch (error) {
+      if (!(error instanceof MaintenanceError) || error.retryable) throw error;
+      return this.#turnBack(vm, ticket, context);
+    }
+  }
+
+  async #pollOver(vm: SeenVm, ticket: Ticket, context: CallContext): Promise<TaskStatus> {
+    if (runningTasks(vm.props, vm.world).some(isMove)) return running('over');
+    if (!isAt(vm, ticket)) return this.#turnBack(vm, ticket, context);
+    return this.#enter(vm, { ...ticket, phase: 'up', task: await this.#switchOn(vm, context) }, context);
+  }
+
+  /** Keeps the id of the relocation that failed: it says why. */
+  async #turnBack(vm: SeenVm, ticket: Ticket, context: CallContext): Promise<TaskStatus> {
+    await this.#switchOn(vm, context);
+    return this.#enter(vm, { ...ticket, phase: 'back' }, context);
+  }
+
+  /** Unless it is on, or about to be: whoever asked for that may have died before the ticket said so. */
+  async #switchOn(vm: SeenVm, context: CallContext): Promise<string> {
+    const { power } = this.#parts;
+    if (isOn(vm)) return NO_TASK;
+    return power.find('start', vm)?.id ?? (await power.switchOn(vm, context));
+  }
+
+  async #pollStart(vm: SeenVm, { phase, task }: Ticket, context: CallContext): Promise<TaskStatus> {
+    const { vim, marks, power } = this.#parts;
+    if (power.find('start', vm)) return running(phase);
+    if (!isOn(vm)) {
+      const info = phase === 'up' ? await readTask(vim, task, context) : undefined;
+      await marks.clear(vm.ref, context);
+      const words = failureOf('start', info?.error, `starting ${vm.props.name}`);
+      return {
+        state: 'failed',
+        error: new MaintenanceError('InstanceFailed', words.message, { ...vendorOf(words) }),
+      };
+    }
+    await marks.clear(vm.ref, context);
+    if (phase === 'up') return { state: 'done' };
+    const why = await readTask(vim, task, context);
+    return { state: 'failed', error: failureOf('move', why?.error, `relocating ${vm.props.name}`) };
+  }
+
+  async #enter(vm: SeenVm, ticket: Ticket, context: CallContext): Promise<TaskStatus> {
+    await this.#parts.marks.set(vm.ref, formatTicket(ticket), context);
+    return running(ticket.phase);
+  }
+}
+
+const isAt = ({ props }: SeenVm, { to }: Ticket): boolean => props['runtime.host']?.value === to;
+
+const running = (phase: Phase): TaskStatus => ({ state: 'running', detail: `cold move: ${phase}` });
+
+const notMoved = (vm: SeenVm, cause: MaintenanceError): MaintenanceError =>
+  new MaintenanceError('MoveFailed', `${vm.props.name} was not moved: ${cause.message}`, vendorOf(cause));
+
+const vendorOf = ({ vendor }: MaintenanceError): { vendor?: string } =>
+  vendor === undefined ? {} : { vendor };
+
+const taskOf = ({ ref }: SeenVm): PlatformTask => ({ id: ID, kind: 'move', subject: ref.value });

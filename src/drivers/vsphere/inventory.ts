@@ -1,0 +1,187 @@
+/** What vCenter says, as hosts, instances and groups. Pure. */
+import type { Host, HostStanding, Instance, InstanceState, Inventory } from '../../core/inventory.ts';
+import { bondsOf, hostGroupLabels, type Bonds } from './rules.ts';
+import { parseTicket } from './ticket.ts';
+import type { HostProps, Ref, TaskInfo, VmProps } from './wire.ts';
+import type { World } from './world.ts';
+
+/** The custom attribute that holds our marks, on hosts and on instances. */
+export const ATTRIBUTE = 'haulout';
+
+/** Disks are on datastores, which several hosts share: nothing of a host runs short. */
+const UNLIMITED_GB = 1e9;
+
+const MIB = 1024 * 1024;
+
+export interface Reading {
+  world: World;
+  /** Key of the custom attribute; undefined as long as nobody has made it. */
+  attribute: number | undefined;
+  vcpusPerCore: number;
+  /** Names by id, so that two hosts of one name are told apart. */
+  hostNames: ReadonlyMap<string, string>;
+  /** By id of the cluster. */
+  bonds: ReadonlyMap<string, Bonds>;
+}
+
+/** @param hostNames those of all hosts, where the world holds only some */
+export function toReading(
+  world: World,
+  settings: Pick<Reading, 'attribute' | 'vcpusPerCore'>,
+  hostNames: ReadonlyMap<string, string> = hostNamesOf(world),
+): Reading {
+  const bonds = new Map([...world.clusters].map(([id, cluster]) => [id, bondsOf(id, cluster)]));
+  return { world, ...settings, hostNames, bonds };
+}
+
+export function toInventory(reading: Reading): Inventory {
+  const { hosts, vms } = reading.world;
+  return {
+    hosts: [...hosts.keys()].map((id) => toHost(id, reading)),
+    instances: [...vms.keys()].flatMap((id) => toInstance(id, reading) ?? []),
+    groups: [...reading.bonds.values()].flatMap(({ groups }) => groups),
+  };
+}
+
+interface Placed {
+  name: string;
+  parent?: Ref | undefined;
+}
+
+/** What paths are made of, by id. */
+export interface Places {
+  hosts: ReadonlyMap<string, Placed>;
+  clusters: ReadonlyMap<string, Placed>;
+  others: ReadonlyMap<string, Placed>;
+}
+
+/** A host's name, where it has that for itself, and else its path. */
+export function hostNamesOf(world: Places): Map<string, string> {
+  const counts = new Map<string, number>();
+  for (const { name } of world.hosts.values()) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return new Map(
+    [...world.hosts].map(([id, { name }]) => [id, counts.get(name) === 1 ? name : pathOf(id, world)]),
+  );
+}
+
+/** As govc writes it: `/DC0/host/DC0_C0/DC0_C0_H0`. The folder at the root is left out. */
+export function pathOf(id: string, { hosts, clusters, others }: Places): string {
+  const names: string[] = [];
+  for (let at = id; ;) {
+    const one: Placed | undefined = hosts.get(at) ?? clusters.get(at) ?? others.get(at);
+    if (one?.parent === undefined) break;
+    names.unshift(one.name);
+    at = one.parent.value;
+  }
+  return `/${names.join('/')}`;
+}
+
+export function toHost(id: string, { world, attribute, vcpusPerCore, hostNames }: Reading): Host {
+  const props = world.hosts.get(id);
+  if (!props) throw new Error(`${id} was not read`);
+  const hardware = props['summary.hardware'];
+  const reason = attributeOf(props, attribute);
+  return {
+    name: hostNames.get(id) ?? props.name,
+    aliases: [pathOf(id, world), id],
+    role: 'compute',
+    labels: labelsOf(id, props, world),
+    capacity: {
+      vcpus: Math.floor((hardware?.numCpuCores ?? 0) * vcpusPerCore),
+      memoryMb: Math.floor((hardware?.memorySize ?? 0) / MIB),
+      diskGb: UNLIMITED_GB,
+    },
+    standing: standingOf(props, world, reason),
+    ...(reason === undefined ? {} : { cordonReason: reason }),
+  };
+}
+
+/** The text of our attribute; taking it off leaves an empty one. */
+export const attributeOf = (
+  { customValue }: Pick<HostProps, 'customValue'>,
+  attribute: number | undefined,
+): string | undefined => customValue.find(({ key, value }) => key === attribute && value !== '')?.value;
+
+function standingOf(props: HostProps, world: World, reason: string | undefined): HostStanding {
+  if (props['runtime.connectionState'] !== 'connected' || props['runtime.powerState'] !== 'poweredOn') {
+    return 'down';
+  }
+  const running = runningTasks(props, world);
+  if (running.some(({ descriptionId }) => descriptionId === HOST_TASKS.exit)) return 'exiting';
+  if (props['runtime.inMaintenanceMode']) return 'maintenance';
+  if (running.some(({ descriptionId }) => descriptionId === HOST_TASKS.enter)) return 'entering';
+  return reason === undefined ? 'in-service' : 'cordoned';
+}
+
+/** `descriptionId` of the tasks of a host. */
+export const HOST_TASKS = {
+  enter: 'HostSystem.enterMaintenanceMode',
+  exit: 'HostSystem.exitMaintenanceMode',
+} as const;
+
+/** Tasks that take an instance from one host to another: DRS has its own. */
+export const isMove = ({ descriptionId }: TaskInfo): boolean =>
+  /^(VirtualMachine\.(relocate|migrate)|Drm\.ExecuteVMotionLRO$)/.test(descriptionId);
+
+const isRunningTask = ({ state }: TaskInfo): boolean => state === 'queued' || state === 'running';
+
+/** The tasks that work on a host or an instance now. */
+export const runningTasks = ({ recentTask }: { recentTask: readonly Ref[] }, { tasks }: World): TaskInfo[] =>
+  recentTask.flatMap(({ value }) => {
+    const task = tasks.get(value);
+    return task && isRunningTask(task) ? [task] : [];
+  });
+
+function labelsOf(id: string, { parent, datastore }: HostProps, world: World): Record<string, string> {
+  const cluster = world.clusters.get(parent.value);
+  const labels = cluster ? hostGroupLabels(id, cluster) : {};
+  if (cluster) labels['cluster'] = cluster.name;
+  const datacenter = datacenterOf(parent, world);
+  if (datacenter !== undefined) labels['datacenter'] = datacenter;
+  for (const { value } of datastore) labels[datastoreLabel(value, world)] = 'mounted';
+  return labels;
+}
+
+function datacenterOf(parent: Ref, { clusters, others }: World): string | undefined {
+  for (let at: Ref | undefined = parent; at; at = (clusters.get(at.value) ?? others.get(at.value))?.parent) {
+    if (at.type === 'Datacenter') return others.get(at.value)?.name;
+  }
+  return undefined;
+}
+
+const datastoreLabel = (id: string, { others }: World): string => `datastore:${others.get(id)?.name ?? id}`;
+
+/** Undefined for a template, which never runs. */
+export function toInstance(
+  id: string,
+  { world, attribute, hostNames, bonds }: Reading,
+): Instance | undefined {
+  const props = world.vms.get(id);
+  const host = props?.['runtime.host'];
+  if (!props || !host || props['summary.config'].template) return undefined;
+  const { memorySizeMB: memoryMb = 0, numCpu: vcpus = 0 } = props['summary.config'];
+  const clusterId = world.hosts.get(host.value)?.parent.value ?? '';
+  const cluster = world.clusters.get(clusterId);
+  const bound = bonds.get(clusterId);
+  const mark = attributeOf(props, attribute);
+  return {
+    id,
+    name: props.name,
+    host: hostNames.get(host.value) ?? host.value,
+    state: stateOf(props, world, mark),
+    resources: { vcpus, memoryMb, diskGb: 0 },
+    groups: bound?.groupsOf.get(id) ?? [],
+    requires: {
+      ...(cluster ? { cluster: cluster.name } : {}),
+      ...Object.fromEntries(props.datastore.map(({ value }) => [datastoreLabel(value, world), 'mounted'])),
+      ...bound?.requires.get(id),
+    },
+    ...(mark === undefined || parseTicket(mark) ? {} : { stoppedBy: mark }),
+  };
+}
+
+function stateOf(props: VmProps, world: World, mark: string | undefined): InstanceState {
+  if (parseTicket(mark) || runningTasks(props, world).some(isMove)) return 'moving';
+  if (props['runtime.connectionState'] !== 'connected') return 'error';
+  return props['runtime.powerState'] === 'poweredOn' ? 'running' : 'stopped';
+}

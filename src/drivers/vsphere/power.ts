@@ -1,0 +1,125 @@
+/** Stopping and starting VMs as tasks, with our mark on them as long as they are stopped by us. */
+import { z } from 'zod';
+import { MaintenanceError } from '../../core/errors.ts';
+import { formatMark, type Mark } from '../../core/mark.ts';
+import type { CallContext, PlatformTask, TaskStatus } from '../driver.ts';
+import { runningTasks } from './inventory.ts';
+import type { Marks } from './marks.ts';
+import { failureOf, readTask, statusOf } from './tasks.ts';
+import { NO_TASK } from './ticket.ts';
+import type { Vim } from './vim.ts';
+import type { Ref, VmProps } from './wire.ts';
+import type { World } from './world.ts';
+
+/** A guest that has not shut down by itself after this long is switched off. */
+const GUEST_MS = 5 * 60_000;
+
+/** The id of a guest's own shutdown, which is no task of vCenter's, with the time when it began. */
+const GUEST = 'guest-';
+
+/** `descriptionId` of the tasks that switch a VM. */
+const POWER_TASKS = { stop: 'VirtualMachine.powerOff', start: 'VirtualMachine.powerOn' } as const;
+
+export interface SeenVm {
+  ref: Ref;
+  props: VmProps;
+  world: World;
+  /** What the attribute says. */
+  mark: string | undefined;
+}
+
+export const isOn = ({ props }: SeenVm): boolean => props['runtime.powerState'] === 'poweredOn';
+
+export class Power {
+  readonly #vim: Vim;
+  readonly #marks: Marks;
+  /** Throws NotFound. */
+  readonly #look: (vm: string, context: CallContext) => Promise<SeenVm>;
+
+  constructor(vim: Vim, marks: Marks, look: (vm: string, context: CallContext) => Promise<SeenVm>) {
+    this.#vim = vim;
+    this.#marks = marks;
+    this.#look = look;
+  }
+
+  /** The mark comes first: a VM that is stopped without one would stay so. */
+  async stop(vm: SeenVm, mark: Mark, context: CallContext): Promise<PlatformTask> {
+    if (!isOn(vm)) return taskOf('stop', vm, NO_TASK);
+    await this.#marks.set(vm.ref, formatMark(mark), context);
+    return taskOf('stop', vm, await this.switchOff(vm, context));
+  }
+
+  /** The mark goes last, when the VM runs: see `poll`. */
+  async start(vm: SeenVm, mark: Mark, context: CallContext): Promise<PlatformTask> {
+    if (isOn(vm)) return taskOf('start', vm, NO_TASK);
+    if (vm.mark !== formatMark(mark)) {
+      throw new MaintenanceError(
+        'OperatorInterfered',
+        `${vm.props.name} was stopped by ${vm.mark ?? 'somebody else'}`,
+      );
+    }
+    return taskOf('start', vm, await this.switchOn(vm, context));
+  }
+
+  /** Asks the guest to shut down where it can hear that, and else switches the VM off. Resolves to the id of a task. */
+  async switchOff({ ref, props }: SeenVm, context: CallContext): Promise<string> {
+    if (props['guest.toolsRunningStatus'] === 'guestToolsRunning') {
+      await this.#vim.invoke({ on: ref, method: 'ShutdownGuest', schema: z.unknown() }, context);
+      return `${GUEST}${Date.now()}`;
+    }
+    return (await this.#vim.startTask(ref, 'PowerOffVM_Task', {}, context)).value;
+  }
+
+  async switchOn({ ref }: SeenVm, context: CallContext): Promise<string> {
+    return (await this.#vim.startTask(ref, 'PowerOnVM_Task', {}, context)).value;
+  }
+
+  find(turn: 'stop' | 'start', vm: SeenVm): PlatformTask | undefined {
+    const running = runningTasks(vm.props, vm.world).find(
+      ({ descriptionId }) => descriptionId === POWER_TASKS[turn],
+    );
+    return running && taskOf(turn, vm, running.task.value);
+  }
+
+  async poll(
+    turn: 'stop' | 'start',
+    { id, subject }: PlatformTask,
+    context: CallContext,
+  ): Promise<TaskStatus> {
+    const vm = await this.#look(subject, context);
+    if (isOn(vm) === (turn === 'start')) {
+      if (turn === 'start' && vm.mark !== undefined) await this.#marks.clear(vm.ref, context);
+      return { state: 'done' };
+    }
+    const status = await this.pollSwitch(turn, id, vm, context);
+    if (status.state === 'failed' && turn === 'stop') await this.#marks.clear(vm.ref, context);
+    return status;
+  }
+
+  /** How switching stands of a VM that is not yet as it should be. */
+  async pollSwitch(
+    turn: 'stop' | 'start',
+    task: string,
+    vm: SeenVm,
+    context: CallContext,
+  ): Promise<TaskStatus> {
+    if (this.find(turn, vm)) return { state: 'running', detail: turn };
+    if (task.startsWith(GUEST)) {
+      if (Date.now() < Number(task.slice(GUEST.length)) + GUEST_MS) {
+        return { state: 'running', detail: 'the guest shuts down' };
+      }
+      await this.#vim.startTask(vm.ref, 'PowerOffVM_Task', {}, context);
+      return { state: 'running', detail: 'switched off, since the guest did not shut down' };
+    }
+    const status = statusOf(turn, await readTask(this.#vim, task, context));
+    // It was done, and undone by somebody.
+    if (status.state !== 'done') return status;
+    return { state: 'failed', error: failureOf(turn, undefined, `${turn} of ${vm.props.name}`) };
+  }
+}
+
+const taskOf = (turn: 'stop' | 'start', { ref }: SeenVm, id: string): PlatformTask => ({
+  id,
+  kind: turn,
+  subject: ref.value,
+});
