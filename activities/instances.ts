@@ -35,6 +35,7 @@ export function createInstanceActivities(driver: Driver, inventory: InventoryCac
         if (!after) return { result: 'gone' };
         if (after.host === from) throw notMoved(name, from, target, end, io.signal.aborted);
         inventory.noteMoved(id, after.host);
+        if (end.state === 'failed' && end.error.code === 'InstanceFailed') throw end.error;
         if (after.state === 'error') {
           throw new MaintenanceError(
             'InstanceFailed',

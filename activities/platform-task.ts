@@ -30,7 +30,14 @@ export async function driveTask(
   if (!task) return { state: 'done' };
   io.keep({ task });
   try {
-    return await follow(driver, task, io, (milliseconds) => io.sleep(milliseconds));
+    return await follow(
+      driver,
+      task,
+      io,
+      (milliseconds) => io.sleep(milliseconds),
+      // The Web UI shows it with the activity.
+      ({ state: _, ...seen }) => io.keep({ task, ...seen }),
+    );
   } catch (error) {
     if (!io.cancelRequested() || !abort) throw error;
     return await abortTask(driver, task);
@@ -49,18 +56,20 @@ export async function abortTask(driver: Driver, task: PlatformTask): Promise<Tas
   );
 }
 
-/** Polls until the task is over, ever more slowly, and never faster than the platform bears. */
+/** Polls until the task is over, ever more slowly, and never faster than the platform bears; tells what is seen meanwhile. */
 export async function follow(
   driver: Driver,
   task: PlatformTask,
   context: { signal: AbortSignal },
   sleep: (milliseconds: number) => Promise<void>,
+  tell: (status: TaskStatus & { state: 'running' }) => void = () => undefined,
 ): Promise<TaskEnd> {
   const { shortestPollMs } = driver.capabilities;
   const startedAt = Date.now();
   for (;;) {
     const status = await driver.pollTask(task, context);
     if (status.state !== 'running') return status;
+    tell(status);
     const pause = (Date.now() - startedAt) * POLL_SHARE;
     await sleep(Math.min(LONGEST_POLL_MS, Math.max(shortestPollMs, pause)));
   }

@@ -2,10 +2,12 @@
 import { openstack } from './openstack/driver.ts';
 import type { PlatformDefinition } from './platform.ts';
 import { simulator } from './simulator/driver.ts';
+import { vsphereSupervisor } from './vsphere-supervisor/driver.ts';
 import { vsphere } from './vsphere/driver.ts';
 
 export const PLATFORMS: Readonly<Record<string, PlatformDefinition>> = {
   openstack,
   simulator,
   vsphere,
+  'vsphere-supervisor': vsphereSupervisor,
 };

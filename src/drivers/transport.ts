@@ -34,6 +34,8 @@ export interface TransportOptions {
     verify?: boolean;
     /** PEM file of the CA to trust instead of those of the system. */
     caFile?: string;
+    /** Where an operator names the CA of a certificate that is not trusted: `caFile of the site`. */
+    caField?: string;
   };
   /** Makes something better of a vendor's error answer than its status says; undefined: nothing better. */
   interpret?: (answer: ErrorAnswer) => MaintenanceError | undefined;
@@ -228,7 +230,11 @@ export class Transport {
         retryable: false,
       });
     }
-    if (isTrustFailure(error)) return new MaintenanceError('NotTrusted', `${this.#name(call)}: ${said}`);
+    if (isTrustFailure(error)) {
+      const field = this.#options.tls?.caField;
+      const wayOut = field === undefined ? '' : `; name the CA that signed it in ${field}`;
+      return new MaintenanceError('NotTrusted', `${this.#name(call)}: ${said}${wayOut}`);
+    }
     return new RepeatableError(new MaintenanceError('PlatformUnreachable', `${this.#name(call)}: ${said}`));
   }
 

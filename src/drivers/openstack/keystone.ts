@@ -34,7 +34,7 @@ export class Keystone {
     this.#transport = new Transport({
       url: cloud.authUrl,
       timeoutMs,
-      tls: cloud.tls,
+      tls: { ...cloud.tls, caField: `cacert of ${cloud.source}` },
       interpret: (answer) => refusal(answer, cloud),
       secrets: () => [secretOf(cloud.credentials)],
     });

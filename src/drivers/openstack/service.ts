@@ -62,7 +62,7 @@ export class Service {
     return new Transport({
       url: rootOf(url),
       timeoutMs,
-      tls: cloud.tls,
+      tls: { ...cloud.tls, caField: `cacert of ${cloud.source}` },
       interpret: (answer) => tokenRefusal(answer) ?? versionRefusal(answer) ?? interpret?.(answer),
     });
   }

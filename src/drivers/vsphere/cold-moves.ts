@@ -6,8 +6,8 @@ import { MaintenanceError } from '../../core/errors.ts';
 import type { CallContext, PlatformTask, TaskStatus } from '../driver.ts';
 import { isMove, runningTasks } from './inventory.ts';
 import type { Marks } from './marks.ts';
-import { isOn, type Power, type SeenVm } from './power.ts';
-import { failureOf, readTask } from './tasks.ts';
+import { isOn, isRefusal, type Power, type SeenVm } from './power.ts';
+import { failureOf, readTask, vendorOf } from './tasks.ts';
 import { formatTicket, NO_TASK, parseTicket, type Phase, type Ticket } from './ticket.ts';
 import type { Vim } from './vim.ts';
 import type { Ref } from './wire.ts';
@@ -37,7 +37,12 @@ export class ColdMoves {
     const { marks, power } = this.#parts;
     const to = target.value;
     await marks.set(vm.ref, formatTicket({ to, phase: 'down', task: NO_TASK }), context);
-    await this.#enter(vm, { to, phase: 'down', task: await power.switchOff(vm, context) }, context);
+    try {
+      await this.#enter(vm, { to, phase: 'down', task: await power.switchOff(vm, context) }, context);
+    } catch (error) {
+      if (isRefusal(error)) await marks.clear(vm.ref, context);
+      throw error;
+    }
     return taskOf(vm);
   }
 
@@ -85,7 +90,7 @@ export class ColdMoves {
       const task = await this.#parts.relocate(vm, target, context);
       return await this.#enter(vm, { ...ticket, phase: 'over', task }, context);
     } catch (error) {
-      if (!(error instanceof MaintenanceError) || error.retryable) throw error;
+      if (!isRefusal(error)) throw error;
       return this.#turnBack(vm, ticket, context);
     }
   }
@@ -93,7 +98,16 @@ export class ColdMoves {
   async #pollOver(vm: SeenVm, ticket: Ticket, context: CallContext): Promise<TaskStatus> {
     if (runningTasks(vm.props, vm.world).some(isMove)) return running('over');
     if (!isAt(vm, ticket)) return this.#turnBack(vm, ticket, context);
-    return this.#enter(vm, { ...ticket, phase: 'up', task: await this.#switchOn(vm, context) }, context);
+    try {
+      return await this.#enter(
+        vm,
+        { ...ticket, phase: 'up', task: await this.#switchOn(vm, context) },
+        context,
+      );
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      return this.#leftOff(vm, error, context);
+    }
   }
 
   /** Keeps the id of the relocation that failed: it says why. */
@@ -114,17 +128,19 @@ export class ColdMoves {
     if (power.find('start', vm)) return running(phase);
     if (!isOn(vm)) {
       const info = phase === 'up' ? await readTask(vim, task, context) : undefined;
-      await marks.clear(vm.ref, context);
-      const words = failureOf('start', info?.error, `starting ${vm.props.name}`);
-      return {
-        state: 'failed',
-        error: new MaintenanceError('InstanceFailed', words.message, { ...vendorOf(words) }),
-      };
+      return this.#leftOff(vm, failureOf('start', info?.error, 'starting it'), context);
     }
     await marks.clear(vm.ref, context);
     if (phase === 'up') return { state: 'done' };
     const why = await readTask(vim, task, context);
     return { state: 'failed', error: failureOf('move', why?.error, `relocating ${vm.props.name}`) };
+  }
+
+  /** It was shut down, and does not start again: somebody has to see to it. */
+  async #leftOff(vm: SeenVm, cause: MaintenanceError, context: CallContext): Promise<TaskStatus> {
+    await this.#parts.marks.clear(vm.ref, context);
+    const message = `${vm.props.name} was shut down to be moved, and does not start: ${cause.message}`;
+    return { state: 'failed', error: new MaintenanceError('InstanceFailed', message, vendorOf(cause)) };
   }
 
   async #enter(vm: SeenVm, ticket: Ticket, context: CallContext): Promise<TaskStatus> {
@@ -139,8 +155,5 @@ const running = (phase: Phase): TaskStatus => ({ state: 'running', detail: `cold
 
 const notMoved = (vm: SeenVm, cause: MaintenanceError): MaintenanceError =>
   new MaintenanceError('MoveFailed', `${vm.props.name} was not moved: ${cause.message}`, vendorOf(cause));
-
-const vendorOf = ({ vendor }: MaintenanceError): { vendor?: string } =>
-  vendor === undefined ? {} : { vendor };
 
 const taskOf = ({ ref }: SeenVm): PlatformTask => ({ id: ID, kind: 'move', subject: ref.value });

@@ -24,7 +24,7 @@ export interface Seen {
   props: Readonly<Record<string, unknown>>;
 }
 
-/** Everything of these types below an object, in one walk: three calls, and one for each further page. */
+/** An object and everything of these types below it, in one walk: three calls, and one for each further page. */
 export async function collectBelow(
   vim: Vim,
   root: Ref,
@@ -45,7 +45,12 @@ export async function collectBelow(
   );
   try {
     const inView: Step = { type: 'ContainerView', path: 'view', then: steps };
-    return await collect(vim, [{ from: view, skip: true, steps: [inView] }], properties, context);
+    // A view leaves its container out.
+    const starts = [
+      { from: view, skip: true, steps: [inView] },
+      { from: root, steps: [] },
+    ];
+    return await collect(vim, starts, properties, context);
   } finally {
     // It is gone with the session at the latest.
     await vim

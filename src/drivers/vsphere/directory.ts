@@ -39,7 +39,7 @@ export interface Site {
   hostNames: ReadonlyMap<string, string>;
 }
 
-/** Limits of a site, by name or path. */
+/** Limits of a site, by name, path or id. */
 export interface Limits {
   datacenter?: string | undefined;
   cluster?: string | undefined;
@@ -123,8 +123,8 @@ function findHost(name: string, { hostNames, frame }: Site): Ref | undefined {
 
 /** Throws Unsupported when there is none, or more than one. */
 function findLimit(field: string, wanted: string, among: ReadonlyMap<string, Named>, frame: Frame): Ref {
-  const paths = [...among].map(([id, { ref, name }]) => ({ ref, name, path: pathIn(id, frame) }));
-  const found = paths.filter(({ name, path }) => name === wanted || path === wanted);
+  const paths = [...among].map(([id, { ref, name }]) => ({ id, ref, name, path: pathIn(id, frame) }));
+  const found = paths.filter(({ id, name, path }) => [name, path, id].includes(wanted));
   const [first, ...more] = found;
   if (first && more.length === 0) return first.ref;
   const candidates = listed(

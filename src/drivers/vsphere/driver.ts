@@ -19,7 +19,15 @@ import type { PlatformDefinition } from '../platform.ts';
 import { abilityOf, obstaclesOf } from './abilities.ts';
 import { collect, collectBelow, type Step } from './collector.ts';
 import { Directory } from './directory.ts';
-import { attributeOf, toHost, toInstance, toInventory, toReading, type Reading } from './inventory.ts';
+import {
+  attributeOf,
+  instancesOf,
+  toHost,
+  toInstance,
+  toInventory,
+  toReading,
+  type Reading,
+} from './inventory.ts';
 import { Maintenance } from './maintenance.ts';
 import { Marks } from './marks.ts';
 import { Moves } from './moves.ts';
@@ -63,7 +71,8 @@ const FROM_HOST: readonly Step[] = [
   { type: 'HostSystem', path: 'vm', then: [{ type: 'VirtualMachine', path: 'recentTask' }] },
 ];
 
-class VsphereDriver implements Driver {
+/** Drives a vCenter; what stands on ESXi hosts may drive it for its own. Throws SettingsError. */
+export class VsphereDriver implements Driver {
   readonly platform = 'vsphere';
   readonly capabilities = CAPABILITIES;
   readonly #config: z.output<typeof configSchema>;
@@ -83,7 +92,7 @@ class VsphereDriver implements Driver {
     const look = (vm: string, context: CallContext): Promise<SeenVm> => this.#lookAtVm(vm, context);
     this.#power = new Power(this.#vim, this.#marks, look);
     this.#moves = new Moves(this.#vim, this.#marks, this.#power, look);
-    this.#maintenance = new Maintenance(this.#vim);
+    this.#maintenance = new Maintenance(this.#vim, (name, context) => this.#look(name, context));
   }
 
   async inventory(context: CallContext): Promise<Inventory> {
@@ -115,7 +124,7 @@ class VsphereDriver implements Driver {
     if (!props) throw new MaintenanceError('UnknownHost', `vCenter has no host ${name}`);
     const cluster = world.clusters.get(props.parent.value);
     const instances = instancesOf(reading);
-    const devices = await this.#devices(instances, context);
+    const devices = await this.#devicesOn(ref, context);
     const host = toHost(ref.value, reading);
     return {
       host,
@@ -125,6 +134,11 @@ class VsphereDriver implements Driver {
       }),
       ...obstaclesOf(host, props, cluster, options.vsphere?.vsanMode),
     };
+  }
+
+  /** Id of a host by the name it goes by: `host-21`. Throws UnknownHost. */
+  async hostId(name: string, context: CallContext): Promise<string> {
+    return (await this.#directory.host(name, context)).value;
   }
 
   /** vCenter keeps instances off a host only in maintenance: until then the mark says whose it is, and no more. */
@@ -168,26 +182,21 @@ class VsphereDriver implements Driver {
     return this.#power.start(await this.#lookAtVm(instance, context), mark, context);
   }
 
-  async enter(
+  enter(
     name: string,
     _mark: Mark,
     request: MaintenanceRequest,
     context: CallContext,
   ): Promise<PlatformTask | undefined> {
-    const { ref, reading } = await this.#look(name, context);
-    return this.#maintenance.enter(name, ref, reading, request, context);
+    return this.#maintenance.enter(name, request, context);
   }
 
-  async exit(name: string, _mark: Mark, context: CallContext): Promise<PlatformTask | undefined> {
-    const { ref, reading } = await this.#look(name, context);
-    return this.#maintenance.exit(name, ref, reading, context);
+  exit(name: string, _mark: Mark, context: CallContext): Promise<PlatformTask | undefined> {
+    return this.#maintenance.exit(name, context);
   }
 
   async findTask(kind: TaskKind, subject: string, context: CallContext): Promise<PlatformTask | undefined> {
-    if (kind === 'enter' || kind === 'exit') {
-      const { ref, reading } = await this.#look(subject, context);
-      return this.#maintenance.find(kind, subject, ref, reading.world);
-    }
+    if (kind === 'enter' || kind === 'exit') return this.#maintenance.find(kind, subject, context);
     // The mark is set and cleared at once.
     if (kind === 'cordon' || kind === 'uncordon') return undefined;
     const vm = await unlessGone(this.#lookAtVm(subject, context));
@@ -207,12 +216,8 @@ class VsphereDriver implements Driver {
         case 'uncordon':
           return { state: 'vanished' };
         case 'enter':
-        case 'exit': {
-          const status = await this.#maintenance.poll(task, context);
-          return status.state === 'failed' && task.kind === 'enter'
-            ? { state: 'failed', error: await this.#withWhoIsOn(task.subject, status.error, context) }
-            : status;
-        }
+        case 'exit':
+          return await this.#maintenance.poll(task, context);
       }
     } catch (error) {
       // The VM was deleted.
@@ -228,12 +233,6 @@ class VsphereDriver implements Driver {
 
   close(): Promise<void> {
     return this.#vim.close();
-  }
-
-  /** A task that gives up says not why: what still runs there does. */
-  async #withWhoIsOn(name: string, error: MaintenanceError, context: CallContext): Promise<MaintenanceError> {
-    const { reading } = await this.#look(name, context);
-    return this.#maintenance.explain(name, error, instancesOf(reading));
   }
 
   async #reasonOf(name: string, context: CallContext): Promise<{ ref: Ref; reason: string | undefined }> {
@@ -268,19 +267,15 @@ class VsphereDriver implements Driver {
     return toReading(world, { attribute, vcpusPerCore: this.#config.vcpusPerCore }, hostNames);
   }
 
-  /** Devices of instances by their ids: large, so they are read of few at a time. */
-  async #devices(instances: readonly Instance[], context: CallContext): Promise<Map<string, Devices>> {
-    const starts = instances.map(({ id }) => ({ from: { type: 'VirtualMachine', value: id }, steps: [] }));
-    if (starts.length === 0) return new Map();
-    const seen = await collect(this.#vim, starts, { VirtualMachine: ['config.hardware.device'] }, context);
-    return new Map(
-      seen.map(({ ref, props }) => [ref.value, deviceList.parse(props['config.hardware.device'])]),
-    );
+  /** Devices of the VMs on a host, by id of the VM: large, so they are read of one host at a time. */
+  async #devicesOn(host: Ref, context: CallContext): Promise<Map<string, Devices>> {
+    const property = 'config.hardware.device';
+    const toVms: Step = { type: 'HostSystem', path: 'vm' };
+    const starts = [{ from: host, skip: true, steps: [toVms] }];
+    const seen = await collect(this.#vim, starts, { VirtualMachine: [property] }, context);
+    return new Map(seen.map(({ ref, props }) => [ref.value, deviceList.parse(props[property])]));
   }
 }
-
-const instancesOf = (reading: Reading): Instance[] =>
-  [...reading.world.vms.keys()].flatMap((id) => toInstance(id, reading) ?? []);
 
 /** Folders, datacenters and datastores are known already. */
 const withFrame = (world: World, { others }: Pick<World, 'others'>): World => ({ ...world, others });

@@ -51,3 +51,7 @@ export function toError(found: Fault, doing: string, localizedMessage?: string):
   const vendor = wordsOf(found, localizedMessage);
   return new MaintenanceError(codeOf(found), `${doing}: ${vendor}`, { vendor });
 }
+
+/** Whether an error is a fault of this very type. */
+export const isFault = (error: unknown, type: string): boolean =>
+  error instanceof MaintenanceError && error.vendor?.split(/\W/, 1)[0] === type;

@@ -35,10 +35,10 @@ export function toReading(
 }
 
 export function toInventory(reading: Reading): Inventory {
-  const { hosts, vms } = reading.world;
+  const { hosts } = reading.world;
   return {
     hosts: [...hosts.keys()].map((id) => toHost(id, reading)),
-    instances: [...vms.keys()].flatMap((id) => toInstance(id, reading) ?? []),
+    instances: instancesOf(reading),
     groups: [...reading.bonds.values()].flatMap(({ groups }) => groups),
   };
 }
@@ -150,6 +150,9 @@ function datacenterOf(parent: Ref, { clusters, others }: World): string | undefi
 }
 
 const datastoreLabel = (id: string, { others }: World): string => `datastore:${others.get(id)?.name ?? id}`;
+
+export const instancesOf = (reading: Reading): Instance[] =>
+  [...reading.world.vms.keys()].flatMap((id) => toInstance(id, reading) ?? []);
 
 /** Undefined for a template, which never runs. */
 export function toInstance(

@@ -1,11 +1,12 @@
 /** Moves as tasks: a live one is one task of vCenter's, a cold one of a VM that runs is several. */
 import { MaintenanceError } from '../../core/errors.ts';
 import type { CallContext, PlatformTask, TaskStatus } from '../driver.ts';
-import { isMove, runningTasks } from './inventory.ts';
 import { ColdMoves } from './cold-moves.ts';
+import { isFault } from './fault.ts';
+import { isMove, runningTasks } from './inventory.ts';
 import type { Marks } from './marks.ts';
 import { isOn, type Power, type SeenVm } from './power.ts';
-import { cancelTask, readTask, statusOf } from './tasks.ts';
+import { cancelTask, readTask, statusOf, vendorOf } from './tasks.ts';
 import type { Vim } from './vim.ts';
 import { toWire, type Ref } from './wire.ts';
 
@@ -54,7 +55,13 @@ export class Moves {
   /** The resource pool stays: it is the cluster's, and so is the target. */
   async #relocate(vm: SeenVm, target: Ref, context: CallContext): Promise<string> {
     const spec = { _typeName: 'VirtualMachineRelocateSpec', host: toWire(target) };
-    return (await this.#vim.startTask(vm.ref, 'RelocateVM_Task', { spec }, context)).value;
+    try {
+      return (await this.#vim.startTask(vm.ref, 'RelocateVM_Task', { spec }, context)).value;
+    } catch (error) {
+      if (!(error instanceof MaintenanceError) || !isFault(error, 'InvalidState')) throw error;
+      // The target has entered maintenance since it was looked at.
+      throw new MaintenanceError('NoTarget', error.message, vendorOf(error));
+    }
   }
 }
 

@@ -46,7 +46,12 @@ export class Power {
   async stop(vm: SeenVm, mark: Mark, context: CallContext): Promise<PlatformTask> {
     if (!isOn(vm)) return taskOf('stop', vm, NO_TASK);
     await this.#marks.set(vm.ref, formatMark(mark), context);
-    return taskOf('stop', vm, await this.switchOff(vm, context));
+    try {
+      return taskOf('stop', vm, await this.switchOff(vm, context));
+    } catch (error) {
+      if (isRefusal(error)) await this.#marks.clear(vm.ref, context);
+      throw error;
+    }
   }
 
   /** The mark goes last, when the VM runs: see `poll`. */
@@ -117,6 +122,10 @@ export class Power {
     return { state: 'failed', error: failureOf(turn, undefined, `${turn} of ${vm.props.name}`) };
   }
 }
+
+/** It was not done, and will not be. */
+export const isRefusal = (error: unknown): error is MaintenanceError =>
+  error instanceof MaintenanceError && !error.retryable;
 
 const taskOf = (turn: 'stop' | 'start', { ref }: SeenVm, id: string): PlatformTask => ({
   id,

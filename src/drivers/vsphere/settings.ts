@@ -29,8 +29,8 @@ export const configSchema = z.strictObject({
       'PEM file of the CA that signed the certificate; absent: GOVC_TLS_CA_CERTS, or those of the system',
     ),
   insecure: z.boolean().optional().describe('Believe any certificate; absent: GOVC_INSECURE, or false'),
-  datacenter: z.string().min(1).optional().describe('Only the hosts of this datacenter, by name or path'),
-  cluster: z.string().min(1).optional().describe('Only the hosts of this cluster, by name or path'),
+  datacenter: z.string().min(1).optional().describe('Only the hosts of this datacenter, by name, path or id'),
+  cluster: z.string().min(1).optional().describe('Only the hosts of this cluster, by name, path or id'),
   vcpusPerCore: z
     .number()
     .min(1)

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type ErrorCode, MaintenanceError } from '../../core/errors.ts';
 import type { CallContext, TaskKind, TaskStatus } from '../driver.ts';
 import { unlessGone } from '../gone.ts';
-import { codeOf, wordsOf } from './fault.ts';
+import { codeOf, isFault, wordsOf } from './fault.ts';
 import type { Vim } from './vim.ts';
 import { taskInfo, type LocalizedFault, type Ref, type TaskInfo } from './wire.ts';
 
@@ -18,9 +18,7 @@ export async function cancelTask(vim: Vim, task: string, context: CallContext): 
   try {
     await unlessGone(vim.invoke({ on: toRef(task), method: 'CancelTask', schema: z.unknown() }, context));
   } catch (error) {
-    const isOver =
-      error instanceof MaintenanceError && /^(InvalidState|NotSupported)\b/.test(error.vendor ?? '');
-    if (!isOver) throw error;
+    if (!isFault(error, 'InvalidState') && !isFault(error, 'NotSupported')) throw error;
   }
 }
 
@@ -47,3 +45,7 @@ export function failureOf(kind: TaskKind, error: LocalizedFault | undefined, wha
   const isRoom = kind === 'move' && error !== undefined && codeOf(error.fault) === 'NoTarget';
   return new MaintenanceError(isRoom ? 'NoTarget' : FAILURES[kind], `${what} failed: ${vendor}`, { vendor });
 }
+
+/** What another error is to keep of this one. */
+export const vendorOf = ({ vendor }: MaintenanceError): { vendor?: string } =>
+  vendor === undefined ? {} : { vendor };

@@ -52,7 +52,7 @@ export class Vim {
     this.#transport = new Transport({
       url: connection.origin,
       timeoutMs,
-      tls: connection.tls,
+      tls: { ...connection.tls, caField: 'caFile of the site, or GOVC_TLS_CA_CERTS' },
       interpret: (answer) => interpretError(answer, this.#release),
       secrets: () => [connection.password, ...(this.#session ? [this.#session.key] : [])],
     });
