@@ -33,13 +33,8 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
         const mark = ownMark(host, ref);
         const wasBegun = mark !== undefined && host.standing === 'cordoned';
         if (host.takesInstances === false || (host.standing !== 'in-service' && !wasBegun)) return;
-        await done(
-          driveTask(driver, io, {
-            kind: 'cordon',
-            subject: ref.host,
-            abort: false,
-            start: () => driver.cordon(ref.host, mark ?? markOf(ref), requestOf(ref), io.uncut),
-          }),
+        await seeThrough('cordon', ref.host, io, () =>
+          driver.cordon(ref.host, mark ?? markOf(ref), requestOf(ref), io.uncut),
         );
         inventory.noteStanding(ref.host, 'cordoned');
       }),
@@ -102,14 +97,7 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
         const { host, instances } = await driver.inspect(ref.host, io);
         const mark = ownMark(host, ref);
         if (mark && host.standing !== 'in-service') {
-          await done(
-            driveTask(driver, io, {
-              kind: 'uncordon',
-              subject: ref.host,
-              abort: false,
-              start: () => driver.uncordon(ref.host, mark, io.uncut),
-            }),
-          );
+          await seeThrough('uncordon', ref.host, io, () => driver.uncordon(ref.host, mark, io.uncut));
           inventory.noteStanding(ref.host, 'in-service');
         }
         const stopped: InstanceRef[] = instances
@@ -174,6 +162,28 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
     else await follow(driver, task, io, (milliseconds) => io.sleep(milliseconds));
   }
 
+  /**
+   * Cordons, or takes a cordon off. Asking again does only what is missing, so a task that the platform has forgotten is
+   * asked for again. Throws what it failed with.
+   */
+  async function seeThrough(
+    kind: 'cordon' | 'uncordon',
+    subject: string,
+    io: Io,
+    start: () => Promise<PlatformTask | undefined>,
+  ): Promise<void> {
+    let end: TaskEnd = await driveTask(driver, io, { kind, subject, abort: false, start });
+    if (end.state === 'vanished') {
+      const task = await start();
+      if (!task) return;
+      end = await follow(driver, task, io, (milliseconds) => io.sleep(milliseconds));
+    }
+    if (end.state === 'failed') throw end.error;
+    if (end.state === 'vanished') {
+      throw new MaintenanceError('PlatformGarbled', `the platform forgets the ${kind} of ${subject}`);
+    }
+  }
+
   /** The platform's task may lie either way; where the host stands is what counts. */
   async function expectStanding(
     ref: HostRef,
@@ -190,12 +200,6 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
       ...(cause === undefined ? {} : { cause }),
     });
   }
-}
-
-/** Throws what a task failed with. */
-async function done(end: Promise<TaskEnd>): Promise<void> {
-  const ended = await end;
-  if (ended.state === 'failed') throw ended.error;
 }
 
 export const markOf = ({ session, host }: HostRef): Mark => ({ session, host });

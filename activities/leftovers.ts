@@ -1,5 +1,6 @@
 /** Finds hosts that carry our mark although nobody looks after them any more. */
 import type { Client } from '@temporalio/client';
+import { defineSearchAttributeKey } from '@temporalio/common';
 import { parseMark, type Mark } from '../src/core/mark.ts';
 import type { Driver } from '../src/drivers/driver.ts';
 import { hostWorkflowId, SEARCH_ATTRIBUTES, WORKFLOWS } from '../src/names.ts';
@@ -7,6 +8,8 @@ import type { SiteActivities } from './contract.ts';
 import { perform } from './io.ts';
 import { describe } from './session.ts';
 import type { SessionStanding, StandingReader } from './standing-reader.ts';
+
+const SITE = defineSearchAttributeKey(SEARCH_ATTRIBUTES.site, 'KEYWORD');
 
 export function createLeftoverActivities(
   driver: Driver,
@@ -42,6 +45,9 @@ export function createLeftoverActivities(
     const run = await describe(client, hostWorkflowId(site, host));
     if (run?.status.name === 'RUNNING') return true;
     const owner = await describe(client, session);
+    // Two sites may have hosts in common; each puts back its own.
+    const ownersSite = owner?.typedSearchAttributes.get(SITE);
+    if (ownersSite !== undefined && ownersSite !== site) return true;
     if (owner?.status.name === 'RUNNING') return meansToGoOn(await reader.read(session), session, host);
     for (const heir of await openSessions(site)) {
       if (meansToGoOn(await reader.read(heir), session, host)) return true;

@@ -5,6 +5,7 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
+import type { Config } from '../../src/config.ts';
 import { MAINTENANCE_QUEUE, WORKFLOWS } from '../../src/names.ts';
 import type { ReconcileReport } from '../../workflows/reconcile.ts';
 import { reportOf, SITE, startEngine, type Engine } from '../support/engine.ts';
@@ -14,22 +15,29 @@ import { fleetOf, WORK } from '../support/fleets.ts';
 const PATIENCE_MS = 60_000;
 const HOSTS = ['compute-01', 'compute-02'];
 
+/** A site with the same hosts. */
+const TWIN = 'twin';
+const withTwin = (config: Config): Config => ({
+  ...config,
+  sites: { ...config.sites, ...(config.sites[SITE] ? { [TWIN]: config.sites[SITE] } : {}) },
+});
+
 describe('reconcile', () => {
   let engine: Engine;
   before(async () => {
-    engine = await startEngine(fleetOf(4, 2));
+    engine = await startEngine(fleetOf(4, 2), withTwin);
   });
   beforeEach(() => engine.clearFaults());
   after(() => engine.stop());
 
-  const startReconcile = (): Promise<WorkflowHandle> =>
+  const startReconcile = (site = SITE): Promise<WorkflowHandle> =>
     engine.client.workflow.start(WORKFLOWS.reconcile, {
       taskQueue: MAINTENANCE_QUEUE,
       workflowId: `reconcile-${randomUUID()}`,
-      args: [{ site: SITE }],
+      args: [{ site }],
     });
-  const reconcile = async (): Promise<ReconcileReport> =>
-    (await (await startReconcile()).result()) as ReconcileReport;
+  const reconcile = async (site = SITE): Promise<ReconcileReport> =>
+    (await (await startReconcile(site)).result()) as ReconcileReport;
   const nothing: ReconcileReport = { site: SITE, putBack: [], failed: [] };
 
   /** A session that holds compute-01 in maintenance, for its work has failed there. */
@@ -77,6 +85,14 @@ describe('reconcile', () => {
     assert.equal(standingOf('compute-01'), 'in-service');
     clean();
     assert.deepEqual(await reconcile(), nothing);
+  });
+
+  test('leaves alone what a dead session of another site has left out, although the host is of both', async () => {
+    await (await startHeld('of-the-other')).terminate('pulled the plug');
+    assert.deepEqual(await reconcile(TWIN), { ...nothing, site: TWIN });
+    assert.equal(standingOf('compute-01'), 'maintenance');
+    assert.deepEqual(await reconcile(), { ...nothing, putBack: ['compute-01'] });
+    clean();
   });
 
   test('leaves alone what a session means to take up that resumes a dead one', async () => {

@@ -124,11 +124,12 @@ export class ColdMoves {
   }
 
   async #pollStart(vm: SeenVm, { phase, task }: Ticket, context: CallContext): Promise<TaskStatus> {
-    const { vim, marks, power } = this.#parts;
-    if (power.find('start', vm)) return running(phase);
+    const { vim, marks } = this.#parts;
     if (!isOn(vm)) {
-      const info = phase === 'up' ? await readTask(vim, task, context) : undefined;
-      return this.#leftOff(vm, failureOf('start', info?.error, 'starting it'), context);
+      // The task may be over before the VM is seen to be on.
+      const last = this.#parts.power.lastStart(vm);
+      if (last?.state !== 'error') return running(phase);
+      return this.#leftOff(vm, failureOf('start', last.error, 'starting it'), context);
     }
     await marks.clear(vm.ref, context);
     if (phase === 'up') return { state: 'done' };

@@ -125,12 +125,13 @@ export const isMove = ({ descriptionId }: TaskInfo): boolean =>
 
 const isRunningTask = ({ state }: TaskInfo): boolean => state === 'queued' || state === 'running';
 
-/** The tasks that work on a host or an instance now. */
-export const runningTasks = ({ recentTask }: { recentTask: readonly Ref[] }, { tasks }: World): TaskInfo[] =>
-  recentTask.flatMap(({ value }) => {
-    const task = tasks.get(value);
-    return task && isRunningTask(task) ? [task] : [];
-  });
+/** The tasks of the last minutes that have to do with a host or an instance. */
+export const recentTasks = ({ recentTask }: { recentTask: readonly Ref[] }, { tasks }: World): TaskInfo[] =>
+  recentTask.flatMap(({ value }) => tasks.get(value) ?? []);
+
+/** Those that work on it now. */
+export const runningTasks = (of: { recentTask: readonly Ref[] }, world: World): TaskInfo[] =>
+  recentTasks(of, world).filter(isRunningTask);
 
 function labelsOf(id: string, { parent, datastore }: HostProps, world: World): Record<string, string> {
   const cluster = world.clusters.get(parent.value);

@@ -3,12 +3,12 @@ import { z } from 'zod';
 import { MaintenanceError } from '../../core/errors.ts';
 import { formatMark, type Mark } from '../../core/mark.ts';
 import type { CallContext, PlatformTask, TaskStatus } from '../driver.ts';
-import { runningTasks } from './inventory.ts';
+import { recentTasks, runningTasks } from './inventory.ts';
 import type { Marks } from './marks.ts';
 import { failureOf, readTask, statusOf } from './tasks.ts';
 import { NO_TASK } from './ticket.ts';
 import type { Vim } from './vim.ts';
-import type { Ref, VmProps } from './wire.ts';
+import type { Ref, TaskInfo, VmProps } from './wire.ts';
 import type { World } from './world.ts';
 
 /** A guest that has not shut down by itself after this long is switched off. */
@@ -84,6 +84,14 @@ export class Power {
       ({ descriptionId }) => descriptionId === POWER_TASKS[turn],
     );
     return running && taskOf(turn, vm, running.task.value);
+  }
+
+  /** The latest task that switched it on, or tried to. */
+  lastStart({ props, world }: SeenVm): TaskInfo | undefined {
+    return recentTasks(props, world)
+      .filter(({ descriptionId }) => descriptionId === POWER_TASKS.start)
+      .sort((a, b) => a.queueTime.localeCompare(b.queueTime))
+      .at(-1);
   }
 
   async poll(
