@@ -95,6 +95,8 @@ async function emptyHost(run: HostRun): Promise<void> {
 async function letPlatformDrain(run: HostRun): Promise<void> {
   const { input } = run;
   run.entered = true;
+  // It may take hours, in which nothing else is told.
+  run.report({ now: input.reportEveryMs > 0 });
   await run.call('enterMaintenance', run.ref, `enter maintenance: ${input.host}, emptied by the platform`);
   const left = [...run.left.values()];
   const request = { ...run.ref, wishes: input.spec.instances, placement: [], failed: [], left };
