@@ -140,6 +140,31 @@ describe('a session', () => {
       { resumeFrom: 'ghost' },
       /resumeFrom: there is no session "ghost"/,
     ],
+    [
+      'a drain by a platform that does not empty hosts',
+      { drain: 'platform' },
+      /drain: "platform" is not possible on platform simulator; possible is engine/,
+    ],
+    [
+      'options for another platform',
+      { vsphere: { vsanMode: 'evacuateAllData' } },
+      /vsphere: the site is of platform simulator, which does not read it/,
+    ],
+    [
+      'a vSAN mode that there is not',
+      { vsphere: { vsanMode: 'all' as never } },
+      /vsphere\.vsanMode: .*"noAction"\|"ensureObjectAccessibility"\|"evacuateAllData"/,
+    ],
+    [
+      'to remove a node for good without saying it twice',
+      { 'vsphere-supervisor': { action: 'PermanentNodeRemoval' } },
+      /vsphere-supervisor\.confirmPermanentNodeRemoval: must be true with action PermanentNodeRemoval/,
+    ],
+    [
+      'to confirm what was not asked for',
+      { 'vsphere-supervisor': { confirmPermanentNodeRemoval: true } },
+      /vsphere-supervisor\.confirmPermanentNodeRemoval: must be true with action PermanentNodeRemoval/,
+    ],
   ];
   for (const [name, input, message] of wrong) {
     test(`refuses ${name} and touches nothing`, async () => {
