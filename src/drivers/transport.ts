@@ -51,8 +51,9 @@ export interface ErrorAnswer {
   /** As the caller wrote it. */
   path: string;
   status: number;
-  /** Parsed JSON; undefined when the body is something else. */
+  /** Parsed JSON, free of secrets; undefined when the body is something else. */
   json: unknown;
+  /** Free of secrets. */
   text: string;
   /** How long the answer asks to wait. */
   retryAfterMs?: number;
@@ -199,12 +200,13 @@ export class Transport {
 
   #failure(call: Call<unknown>, { status, headers, text }: RawAnswer): Error {
     const retryAfterMs = parseRetryAfter(headers['retry-after']);
+    const cleaned = this.#clean(call, text);
     const answer: ErrorAnswer = {
       method: call.method,
       path: call.path,
       status,
-      json: parseJson(text),
-      text: this.#clean(call, text),
+      json: parseJson(cleaned),
+      text: cleaned,
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     };
     const error = this.#options.interpret?.(answer) ?? this.#byStatus(call, answer);

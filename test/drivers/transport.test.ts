@@ -184,6 +184,14 @@ describe('answers become errors of the catalogue', () => {
     const error = await failure(transport, write);
     assert.equal(error.vendor, '[secret] [secret] [secret] and "[secret]"');
   });
+
+  test('secrets are cut out of what a driver may quote', async () => {
+    const { transport } = await bed(answer(400, JSON.stringify({ message: 'no user ada with pa"ss' })), {
+      secrets: () => ['pa"ss'],
+      interpret: ({ json }) => new MaintenanceError('NotAuthorized', JSON.stringify(json)),
+    });
+    assert.equal((await failure(transport, write)).message, '{"message":"no user ada with [secret]"}');
+  });
 });
 
 describe('connections', () => {
