@@ -84,12 +84,13 @@ async function contendersOf(site: Site, directory: string): Promise<Contender[]>
   const clouds = path.join(directory, 'clouds.yaml');
   await writeFile(clouds, stringify({ clouds: { bed: cloud } }));
   const work = (): Promise<void> => sleep(1000 * WORK_SECONDS);
-  const session = (maxConcurrentHosts: number): Contender => ({
-    name: 'haulout',
+  const session = (maxConcurrentHosts: number, maxConcurrentMovesPerHost = 1): Contender => ({
+    name: `haulout, ${maxConcurrentMovesPerHost} asked of a host`,
     hostsAtOnce: maxConcurrentHosts,
     run: async () => {
       const actions = [{ plugin: 'wait', type: 'host' as const, metadata: { seconds: WORK_SECONDS } }];
-      await site.report(await site.session({ hosts: HOSTS, actions, budget: { maxConcurrentHosts } }));
+      const budget = { maxConcurrentHosts, maxConcurrentMovesPerHost };
+      await site.report(await site.session({ hosts: HOSTS, actions, budget }));
     },
   });
   return [
@@ -97,6 +98,9 @@ async function contendersOf(site: Site, directory: string): Promise<Contender[]>
     { name: 'random loop', hostsAtOnce: 2, run: () => randomLoop(HOSTS, new Nova(cloud), 2, work) },
     session(1),
     session(2),
+    // Nova does one at a time and queues the other, which then begins at once.
+    session(1, 2),
+    session(2, 2),
   ];
 }
 
