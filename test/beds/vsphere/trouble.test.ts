@@ -141,8 +141,10 @@ test('a site may be limited to a datacenter or a cluster, by name, path or id', 
   const read = async (limits: object) => {
     const config = vsphere.configSchema.parse({ url, username, password, caFile, ...limits });
     const driver = vsphere.create(config, { site: 'bed' });
-    return driver.inventory({ signal }).finally(() => driver.close());
+    const { hosts, instances } = await driver.inventory({ signal }).finally(() => driver.close());
+    return { hosts: hosts.sort(byName), instances: instances.sort(byName) };
   };
+  const byName = (a: { name: string }, b: { name: string }): number => a.name.localeCompare(b.name);
   const all = await read({ datacenter: 'DC0' });
   assert.equal(all.hosts.length, 5);
   for (const cluster of ['DC0_C0', '/DC0/host/DC0_C0', id]) {
