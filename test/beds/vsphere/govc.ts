@@ -20,6 +20,8 @@ export async function govc(
       GOVC_PERSIST_SESSION: 'false',
     },
   });
+  // It may end without reading; its exit code says whether that matters.
+  child.stdin.on('error', () => undefined);
   child.stdin.end(input);
   const exited = once(child, 'exit') as Promise<[number | null]>;
   const [output, complaint, [exitCode]] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
