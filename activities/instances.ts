@@ -72,7 +72,8 @@ export function createInstanceActivities(driver: Driver, inventory: InventoryCac
         const { id, name } = ref.instance;
         const before = await driver.locate(id, io);
         if (!before || isSomebodyElses(before, ref)) return { result: 'left' };
-        if (isRunning(before)) return { result: 'started' };
+        const isMarked = isOurs(parseMark(before.stoppedBy), ref);
+        if (isRunning(before) && !isMarked) return { result: 'started' };
         const end = await driveTask(driver, io, {
           kind: 'start',
           subject: id,

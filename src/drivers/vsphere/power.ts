@@ -49,7 +49,10 @@ export class Power {
     try {
       return taskOf('stop', vm, await this.switchOff(vm, context));
     } catch (error) {
-      if (isRefusal(error)) await this.#marks.clear(vm.ref, context);
+      if (!isRefusal(error)) throw error;
+      // A request whose answer was lost has switched it off: it needs the mark to be started again.
+      if (!isOn(await this.#look(vm.ref.value, context))) return taskOf('stop', vm, NO_TASK);
+      if (vm.mark !== formatMark(mark)) await this.#marks.clear(vm.ref, context);
       throw error;
     }
   }
