@@ -11,6 +11,7 @@ import { table } from '../../src/cli/table.ts';
 import { fleetOf24, layOut } from '../../test/beds/nova/fleet.ts';
 import { Nova, type Migration } from '../../test/beds/nova/nova.ts';
 import { Site } from '../../test/beds/nova/site.ts';
+import { countsOf, leastSeconds } from '../counting.ts';
 import { rounded } from '../section.ts';
 import { plainScript } from './plain-script.ts';
 import { randomLoop } from './random-loop.ts';
@@ -69,14 +70,7 @@ function boundOf(moved: readonly Migration[], hostsAtOnce: number): number {
   for (const { source_compute: host, created_at: from, updated_at: to } of moved) {
     perHost.set(host, (perHost.get(host) ?? 0) + (Date.parse(`${to}Z`) - Date.parse(`${from}Z`)) / 1000);
   }
-  const all = [...perHost.values()];
-  return Math.max(...all, all.reduce((sum, seconds) => sum + seconds, 0) / hostsAtOnce);
-}
-
-function countsOf(ids: readonly string[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1);
-  return counts;
+  return leastSeconds(perHost, hostsAtOnce);
 }
 
 async function contendersOf(site: Site, directory: string): Promise<Contender[]> {

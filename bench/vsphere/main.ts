@@ -5,9 +5,10 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { table } from '../../src/cli/table.ts';
-import { vsphere } from '../../src/drivers/vsphere/driver.ts';
 import { startBed, type Operation, type Timings } from '../../test/beds/vsphere/bed.ts';
+import { connect } from '../../test/beds/vsphere/hosts.ts';
 import { Site } from '../../test/beds/vsphere/site.ts';
+import { countsOf, leastSeconds } from '../counting.ts';
 import { rounded } from '../section.ts';
 
 const HOSTS = Array.from({ length: 8 }, (_, index) => `DC0_C0_H${index}`);
@@ -109,25 +110,14 @@ function boundOf(log: readonly Operation[], hostsAtOnce: number): number {
     if (before === undefined || host === undefined || !ended) continue;
     perHost.set(host, before + (ended.getTime() - began.getTime()) / 1000);
   }
-  const all = [...perHost.values()];
-  return Math.max(...all, all.reduce((sum, seconds) => sum + seconds, 0) / hostsAtOnce);
-}
-
-function countsOf(ids: readonly string[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1);
-  return counts;
+  return leastSeconds(perHost, hostsAtOnce);
 }
 
 /** Reads whole sites, and says how many calls that takes. */
 async function measureInventory(hosts: number, vmsPerHost: number): Promise<string[]> {
   process.stderr.write(`inventory of ${hosts} hosts with ${hosts * vmsPerHost} VMs\n`);
   const { bed, stop } = await startBed({ hosts, vmsPerHost });
-  const { url, username, password, caFile } = bed.address;
-  const driver = vsphere.create(
-    vsphere.configSchema.parse({ url, username, password, caFile, timeout: '5m' }),
-    { site: 'bench' },
-  );
+  const driver = connect(bed.address, { timeout: '5m' });
   try {
     const startedAt = performance.now();
     const inventory = await driver.inventory({ signal: new AbortController().signal });

@@ -1,10 +1,8 @@
 /** What tests on a bed stand on: workers as processes of their own, sessions on one site, and the work on its hosts. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { json } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,6 +17,7 @@ import type { ManagedProcess } from '../../src/devstack/processes.ts';
 import { MAINTENANCE_QUEUE, QUERIES, WORKFLOWS } from '../../src/names.ts';
 import { createNamespace } from '../support/namespace.ts';
 import { openWorkshop, writeBundle, type Workshop } from '../support/rig.ts';
+import { closeServer, listenOnLoopback, originOf } from '../support/loopback.ts';
 
 const SITE = 'bed';
 
@@ -171,13 +170,12 @@ class Workplace {
 
   static async open(inspect: Inspect): Promise<Workplace> {
     const workplace = new Workplace(inspect);
-    workplace.#server.listen(0, '127.0.0.1');
-    await once(workplace.#server, 'listening');
+    await listenOnLoopback(workplace.#server);
     return workplace;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`;
+    return `${originOf(this.#server)}/`;
   }
 
   take(): { worked: string[]; wrong: string[] } {
@@ -187,10 +185,8 @@ class Workplace {
     return taken;
   }
 
-  async close(): Promise<void> {
-    this.#server.closeAllConnections();
-    this.#server.close();
-    await once(this.#server, 'close');
+  close(): Promise<void> {
+    return closeServer(this.#server);
   }
 
   /** The same piece of work, asked for again by another worker, is not done again. */

@@ -1,11 +1,11 @@
 /** The driver for vSphere Supervisor: the ESXi hosts of a cluster that are nodes of its Kubernetes control plane too. */
 import { durationMs } from '../../core/duration.ts';
-import { MaintenanceError } from '../../core/errors.ts';
 import { formatMark, parseMark, type Mark } from '../../core/mark.ts';
 import type { MaintenanceRequest } from '../../core/platform-options.ts';
 import type { CallContext, Capabilities, Driver, PlatformTask, TaskStatus } from '../driver.ts';
 import type { PlatformDefinition } from '../platform.ts';
 import { VsphereDriver } from '../vsphere/driver.ts';
+import { isRefusal } from '../vsphere/fault.ts';
 import { NoNode, Nodes } from './nodes.ts';
 import { Rest } from './rest.ts';
 import { configSchema, findSettings } from './settings.ts';
@@ -120,5 +120,3 @@ function parseId(id: string): { node: string; mark: Mark | undefined } {
   const [node = id] = id.split(' ', 1);
   return { node, mark: parseMark(id.slice(node.length + 1)) };
 }
-
-const isRefusal = (error: unknown): boolean => error instanceof MaintenanceError && !error.retryable;

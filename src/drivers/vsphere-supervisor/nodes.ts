@@ -6,6 +6,7 @@ import { MaintenanceError } from '../../core/errors.ts';
 import type { SupervisorOptions } from '../../core/platform-options.ts';
 import type { CallContext, TaskStatus } from '../driver.ts';
 import { unlessGone } from '../gone.ts';
+import { vendorOf } from '../vsphere/fault.ts';
 import { VapiError, type Rest } from './rest.ts';
 import { identifier, taskInfo, wordsIn, type TaskInfo } from './wire.ts';
 
@@ -85,7 +86,7 @@ export class Nodes {
   /** What the errors of this API come to for an operator. */
   #explained(error: VapiError, operation: Operation, host: string): MaintenanceError {
     const cluster = this.#cluster;
-    const told = { cause: error, ...(error.vendor === undefined ? {} : { vendor: error.vendor }) };
+    const told = { cause: error, ...vendorOf(error) };
     switch (error.kind) {
       case 'invalid_element_configuration':
         return new NoNode(

@@ -4,8 +4,8 @@
  */
 import { z } from 'zod';
 import { type ErrorCode, MaintenanceError } from '../../core/errors.ts';
-import { SingleFlight } from '../../core/single-flight.ts';
 import type { CallContext } from '../driver.ts';
+import { Login, SessionLost } from '../login.ts';
 import { type Call, type ErrorAnswer, Transport } from '../transport.ts';
 import type { Connection } from '../vsphere/settings.ts';
 import { errorKind, identifier, wordsInText } from './wire.ts';
@@ -36,16 +36,13 @@ export class VapiError extends MaintenanceError {
   }
 }
 
-/** The session is not known any more: it was idle too long, was ended by somebody, or vCenter was started anew. */
-class SessionLost extends MaintenanceError {}
-
 type RestCall<T> = Omit<Call<T>, 'headers' | 'signal'>;
 
 export class Rest {
   readonly #connection: Connection;
   readonly #transport: Transport;
-  readonly #login = new SingleFlight<string>();
-  #session: string | undefined;
+  /** The session is its id. */
+  readonly #login = new Login<string>((context) => this.#logIn(context));
 
   constructor(connection: Connection, timeoutMs: number) {
     this.#connection = connection;
@@ -59,36 +56,17 @@ export class Rest {
   }
 
   /** Makes a call, and once more with a new session when the one there is is not known any more. */
-  async call<T>(call: RestCall<T>, context: CallContext): Promise<T> {
-    const session = this.#session ?? (await this.#logIn(context));
-    try {
-      return await this.#callAs(session, call, context);
-    } catch (error) {
-      if (!(error instanceof SessionLost)) throw error;
-      if (this.#session === session) this.#session = undefined;
-      return await this.#callAs(this.#session ?? (await this.#logIn(context)), call, context);
-    }
+  call<T>(call: RestCall<T>, context: CallContext): Promise<T> {
+    return this.#login.use(context, (session) => this.#callAs(session, call, context));
   }
 
   /** Ends the session, if there is one, and closes the connections. */
   async close(): Promise<void> {
-    const session = this.#session;
-    this.#session = undefined;
-    try {
-      if (session !== undefined) {
-        await this.#transport.call({
-          method: 'DELETE',
-          path: SESSION_PATH,
-          headers: { [SESSION_HEADER]: session },
-          schema: z.unknown(),
-          signal: AbortSignal.timeout(LOGOUT_MS),
-        });
-      }
-    } catch {
-      // The session ends by itself when it has been idle.
-    } finally {
-      await this.#transport.close();
-    }
+    const end = { method: 'DELETE', path: SESSION_PATH, schema: z.unknown() } as const;
+    await this.#login.end((session) =>
+      this.#callAs(session, end, { signal: AbortSignal.timeout(LOGOUT_MS) }),
+    );
+    await this.#transport.close();
   }
 
   async #callAs<T>(session: string, call: RestCall<T>, { signal }: CallContext): Promise<T> {
@@ -96,20 +74,17 @@ export class Rest {
     return body;
   }
 
-  #logIn({ signal }: CallContext): Promise<string> {
-    return this.#login.join(signal, async (shared) => {
-      const { username, password } = this.#connection;
-      const credentials = Buffer.from(`${username}:${password}`).toString('base64');
-      const { body } = await this.#transport.call({
-        method: 'POST',
-        path: SESSION_PATH,
-        headers: { authorization: `Basic ${credentials}` },
-        schema: identifier,
-        signal: shared,
-      });
-      this.#session = body;
-      return body;
+  async #logIn({ signal }: CallContext): Promise<string> {
+    const { username, password } = this.#connection;
+    const credentials = Buffer.from(`${username}:${password}`).toString('base64');
+    const { body } = await this.#transport.call({
+      method: 'POST',
+      path: SESSION_PATH,
+      headers: { authorization: `Basic ${credentials}` },
+      schema: identifier,
+      signal,
     });
+    return body;
   }
 }
 

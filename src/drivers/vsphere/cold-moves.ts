@@ -4,10 +4,11 @@
  */
 import { MaintenanceError } from '../../core/errors.ts';
 import type { CallContext, PlatformTask, TaskStatus } from '../driver.ts';
+import { isRefusal, vendorOf } from './fault.ts';
 import { isMove, runningTasks } from './inventory.ts';
 import type { Marks } from './marks.ts';
-import { isOn, isRefusal, type Power, type SeenVm } from './power.ts';
-import { failureOf, readTask, vendorOf } from './tasks.ts';
+import { isOn, type Power, type SeenVm } from './power.ts';
+import { failureOf, readTask } from './tasks.ts';
 import { formatTicket, NO_TASK, parseTicket, type Phase, type Ticket } from './ticket.ts';
 import type { Vim } from './vim.ts';
 import type { Ref } from './wire.ts';

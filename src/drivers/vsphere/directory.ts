@@ -6,7 +6,8 @@ import type { CallContext } from '../driver.ts';
 import { collectBelow, type PropertySet } from './collector.ts';
 import { hostNamesOf, pathOf } from './inventory.ts';
 import type { Vim } from './vim.ts';
-import type { NamedProps, Ref } from './wire.ts';
+import { namedProps, type NamedProps, type Ref } from './wire.ts';
+import { checked } from './world.ts';
 
 const FRESH_MS = 5 * 60_000;
 
@@ -103,10 +104,11 @@ export class Directory {
     const hosts = new Map<string, Named>();
     const clusters = new Map<string, Named>();
     const others = new Map<string, Named>();
-    for (const { ref, props } of await collectBelow(this.#vim, root, NAMES, [], context)) {
+    for (const one of await collectBelow(this.#vim, root, NAMES, [], context)) {
+      const { ref } = one;
       const kind =
         ref.type === 'HostSystem' ? hosts : ref.type.endsWith('ComputeResource') ? clusters : others;
-      kind.set(ref.value, { ref, name: String(props['name']), parent: props['parent'] as Ref | undefined });
+      kind.set(ref.value, { ref, ...checked(one, namedProps) });
     }
     return { hosts, clusters, others };
   }

@@ -35,7 +35,7 @@ import { Power, type SeenVm } from './power.ts';
 import { configSchema, findConnection, type VsphereConfig } from './settings.ts';
 import { Vim } from './vim.ts';
 import { deviceList, type Devices, type Ref } from './wire.ts';
-import { PROPERTIES, TO_TASKS, toWorld, type World } from './world.ts';
+import { PROPERTIES, TO_TASKS, toWorld } from './world.ts';
 
 export const vsphere: PlatformDefinition<typeof configSchema> = {
   configSchema,
@@ -102,7 +102,7 @@ export class VsphereDriver implements Driver {
       collectBelow(this.#vim, root, PROPERTIES, TO_TASKS, context),
       this.#marks.key(context),
     ]);
-    const world = withFrame(toWorld(seen), frame);
+    const world = toWorld(seen, frame.others);
     return toInventory(toReading(world, { attribute, vcpusPerCore: this.#config.vcpusPerCore }));
   }
 
@@ -263,7 +263,7 @@ export class VsphereDriver implements Driver {
       this.#marks.key(context),
       collect(this.#vim, [{ from, steps }], PROPERTIES, context),
     ]);
-    const world = withFrame(toWorld(seen), frame);
+    const world = toWorld(seen, frame.others);
     return toReading(world, { attribute, vcpusPerCore: this.#config.vcpusPerCore }, hostNames);
   }
 
@@ -276,6 +276,3 @@ export class VsphereDriver implements Driver {
     return new Map(seen.map(({ ref, props }) => [ref.value, deviceList.parse(props[property])]));
   }
 }
-
-/** Folders, datacenters and datastores are known already. */
-const withFrame = (world: World, { others }: Pick<World, 'others'>): World => ({ ...world, others });

@@ -55,3 +55,11 @@ export function toError(found: Fault, doing: string, localizedMessage?: string):
 /** Whether an error is a fault of this very type. */
 export const isFault = (error: unknown, type: string): boolean =>
   error instanceof MaintenanceError && error.vendor?.split(/\W/, 1)[0] === type;
+
+/** It was not done, and will not be. */
+export const isRefusal = (error: unknown): error is MaintenanceError =>
+  error instanceof MaintenanceError && !error.retryable;
+
+/** What another error is to keep of this one. */
+export const vendorOf = ({ vendor }: MaintenanceError): { vendor?: string } =>
+  vendor === undefined ? {} : { vendor };

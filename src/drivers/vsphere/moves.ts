@@ -2,11 +2,11 @@
 import { MaintenanceError } from '../../core/errors.ts';
 import type { CallContext, PlatformTask, TaskStatus } from '../driver.ts';
 import { ColdMoves } from './cold-moves.ts';
-import { isFault } from './fault.ts';
+import { isFault, vendorOf } from './fault.ts';
 import { isMove, runningTasks } from './inventory.ts';
 import type { Marks } from './marks.ts';
 import { isOn, type Power, type SeenVm } from './power.ts';
-import { cancelTask, readTask, statusOf, vendorOf } from './tasks.ts';
+import { cancelTask, readTask, statusOf } from './tasks.ts';
 import type { Vim } from './vim.ts';
 import { toWire, type Ref } from './wire.ts';
 

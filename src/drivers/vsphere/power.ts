@@ -4,6 +4,7 @@ import { MaintenanceError } from '../../core/errors.ts';
 import { formatMark, type Mark } from '../../core/mark.ts';
 import type { CallContext, PlatformTask, TaskStatus } from '../driver.ts';
 import { recentTasks, runningTasks } from './inventory.ts';
+import { isRefusal } from './fault.ts';
 import type { Marks } from './marks.ts';
 import { failureOf, readTask, statusOf } from './tasks.ts';
 import { NO_TASK } from './ticket.ts';
@@ -133,10 +134,6 @@ export class Power {
     return { state: 'failed', error: failureOf(turn, undefined, `${turn} of ${vm.props.name}`) };
   }
 }
-
-/** It was not done, and will not be. */
-export const isRefusal = (error: unknown): error is MaintenanceError =>
-  error instanceof MaintenanceError && !error.retryable;
 
 const taskOf = (turn: 'stop' | 'start', { ref }: SeenVm, id: string): PlatformTask => ({
   id,

@@ -45,7 +45,3 @@ export function failureOf(kind: TaskKind, error: LocalizedFault | undefined, wha
   const isRoom = kind === 'move' && error !== undefined && codeOf(error.fault) === 'NoTarget';
   return new MaintenanceError(isRoom ? 'NoTarget' : FAILURES[kind], `${what} failed: ${vendor}`, { vendor });
 }
-
-/** What another error is to keep of this one. */
-export const vendorOf = ({ vendor }: MaintenanceError): { vendor?: string } =>
-  vendor === undefined ? {} : { vendor };

@@ -4,8 +4,8 @@
  */
 import { z } from 'zod';
 import { MaintenanceError } from '../../core/errors.ts';
-import { SingleFlight } from '../../core/single-flight.ts';
 import type { CallContext } from '../driver.ts';
+import { Login, SessionLost } from '../login.ts';
 import { type ErrorAnswer, Transport } from '../transport.ts';
 import { toError } from './fault.ts';
 import type { Connection } from './settings.ts';
@@ -21,9 +21,6 @@ const SERVICE_INSTANCE: Ref = { type: 'ServiceInstance', value: 'ServiceInstance
 /** Logging out is a courtesy: it must not keep a worker from ending. */
 const LOGOUT_MS = 3_000;
 
-/** The session is not known any more: it was idle too long, was ended by somebody, or vCenter was started anew. */
-class SessionLost extends MaintenanceError {}
-
 export interface Invocation<T> {
   on: Ref;
   method: string;
@@ -33,16 +30,12 @@ export interface Invocation<T> {
   isRead?: boolean;
 }
 
-interface Session {
-  key: string;
-}
-
 export class Vim {
   readonly #connection: Connection;
   readonly #release: string;
   readonly #transport: Transport;
-  readonly #login = new SingleFlight<Session>();
-  #session: Session | undefined;
+  /** The session is its key. */
+  readonly #login = new Login<string>((context) => this.#logIn(context));
   #content: ServiceContent | undefined;
   #keepAlive: NodeJS.Timeout | undefined;
 
@@ -54,7 +47,7 @@ export class Vim {
       timeoutMs,
       tls: { ...connection.tls, caField: 'caFile of the site, or GOVC_TLS_CA_CERTS' },
       interpret: (answer) => interpretError(answer, this.#release),
-      secrets: () => [connection.password, ...(this.#session ? [this.#session.key] : [])],
+      secrets: () => [connection.password, ...(this.#login.session ? [this.#login.session] : [])],
     });
   }
 
@@ -82,13 +75,13 @@ export class Vim {
     { on, method, args = {}, schema, isRead = false }: Invocation<T>,
     context: CallContext,
   ): Promise<T> {
-    return this.#asUser(context, async (session) => {
+    return this.#login.use(context, async (session) => {
       const { body } = await this.#transport.call({
         method: 'POST',
         path: this.#path(on, method),
         body: args,
         schema,
-        headers: { [SESSION_HEADER]: session.key },
+        headers: { [SESSION_HEADER]: session },
         isRead,
         signal: context.signal,
       });
@@ -108,12 +101,12 @@ export class Vim {
 
   /** Reads one property of an object. */
   async property<T>(on: Ref, name: string, schema: z.ZodType<T>, context: CallContext): Promise<T> {
-    return this.#asUser(context, async (session) => {
+    return this.#login.use(context, async (session) => {
       const { body } = await this.#transport.call({
         method: 'GET',
         path: this.#path(on, name),
         schema: z.preprocess(unwrap, schema),
-        headers: { [SESSION_HEADER]: session.key },
+        headers: { [SESSION_HEADER]: session },
         signal: context.signal,
       });
       return body;
@@ -123,62 +116,41 @@ export class Vim {
   /** Logs out, if it was logged in, and closes the connections. */
   async close(): Promise<void> {
     clearInterval(this.#keepAlive);
-    const session = this.#session;
-    this.#session = undefined;
     const manager = this.#content?.sessionManager;
-    try {
-      if (session && manager) {
-        await this.#transport.call({
+    await this.#login.end(
+      async (session) =>
+        manager &&
+        this.#transport.call({
           method: 'POST',
           path: this.#path(manager, 'Logout'),
           schema: z.unknown(),
-          headers: { [SESSION_HEADER]: session.key },
+          headers: { [SESSION_HEADER]: session },
           signal: AbortSignal.timeout(LOGOUT_MS),
-        });
-      }
-    } catch {
-      // The session ends by itself when it has been idle.
-    } finally {
-      await this.#transport.close();
-    }
+        }),
+    );
+    await this.#transport.close();
   }
 
-  /** Makes a call with the session there is, and once more with a new one when that is not known any more. */
-  async #asUser<T>(context: CallContext, call: (session: Session) => Promise<T>): Promise<T> {
-    const session = this.#session ?? (await this.#logIn(context));
-    try {
-      return await call(session);
-    } catch (error) {
-      if (!(error instanceof SessionLost)) throw error;
-      if (this.#session === session) this.#session = undefined;
-      return await call(this.#session ?? (await this.#logIn(context)));
-    }
-  }
-
-  #logIn({ signal }: CallContext): Promise<Session> {
-    return this.#login.join(signal, async (shared) => {
-      const { username, password, origin } = this.#connection;
-      const { sessionManager } = await this.content({ signal: shared });
-      if (!sessionManager)
-        throw new MaintenanceError('PlatformGarbled', `${origin} names no session manager`);
-      const { headers } = await this.#transport.call({
-        method: 'POST',
-        path: this.#path(sessionManager, 'Login'),
-        body: { userName: username, password },
-        schema: z.unknown(),
-        signal: shared,
-      });
-      const key = headers[SESSION_HEADER];
-      if (typeof key !== 'string')
-        throw new MaintenanceError('PlatformGarbled', `${origin} gave no session key`);
-      this.#session = { key };
-      this.#keepAlive ??= setInterval(() => void this.#stayAlive(), KEEP_ALIVE_MS).unref();
-      return this.#session;
+  async #logIn(context: CallContext): Promise<string> {
+    const { username, password, origin } = this.#connection;
+    const { sessionManager } = await this.content(context);
+    if (!sessionManager) throw new MaintenanceError('PlatformGarbled', `${origin} names no session manager`);
+    const { headers } = await this.#transport.call({
+      method: 'POST',
+      path: this.#path(sessionManager, 'Login'),
+      body: { userName: username, password },
+      schema: z.unknown(),
+      signal: context.signal,
     });
+    const key = headers[SESSION_HEADER];
+    if (typeof key !== 'string')
+      throw new MaintenanceError('PlatformGarbled', `${origin} gave no session key`);
+    this.#keepAlive ??= setInterval(() => void this.#stayAlive(), KEEP_ALIVE_MS).unref();
+    return key;
   }
 
   async #stayAlive(): Promise<void> {
-    if (!this.#session) return;
+    if (this.#login.session === undefined) return;
     const context = { signal: AbortSignal.timeout(KEEP_ALIVE_MS) };
     const ping = { on: SERVICE_INSTANCE, method: 'CurrentTime', schema: z.unknown(), isRead: true };
     // Whoever asks next finds out what is the matter.

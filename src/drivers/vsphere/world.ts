@@ -5,7 +5,6 @@ import type { PropertySet, Seen, Step } from './collector.ts';
 import {
   clusterProps,
   hostProps,
-  namedProps,
   taskInfo,
   vmProps,
   type ClusterProps,
@@ -17,14 +16,11 @@ import {
 
 const keysOf = (schema: z.ZodObject): string[] => Object.keys(schema.shape);
 
-/** What is read of the objects on the way from the root folder to an instance. */
+/** What is read of hosts and instances, and of what they are in and what works on them. */
 export const PROPERTIES: PropertySet = {
   HostSystem: keysOf(hostProps),
   VirtualMachine: keysOf(vmProps),
   ComputeResource: keysOf(clusterProps),
-  Folder: keysOf(namedProps),
-  Datacenter: keysOf(namedProps),
-  Datastore: ['name'],
   Task: ['info'],
 };
 
@@ -45,12 +41,15 @@ export interface World {
   tasks: ReadonlyMap<string, TaskInfo>;
 }
 
-/** Throws PlatformGarbled when an object is not what the API promises. */
-export function toWorld(seen: readonly Seen[]): World {
+/**
+ * Throws PlatformGarbled when an object is not what the API promises.
+ *
+ * @param others folders, datacenters and datastores, which rarely change
+ */
+export function toWorld(seen: readonly Seen[], others: World['others']): World {
   const hosts = new Map<string, HostProps>();
   const vms = new Map<string, VmProps>();
   const clusters = new Map<string, ClusterProps>();
-  const others = new Map<string, NamedProps>();
   const tasks = new Map<string, TaskInfo>();
   for (const one of seen) {
     const { type, value: id } = one.ref;
@@ -58,12 +57,12 @@ export function toWorld(seen: readonly Seen[]): World {
     else if (type === 'VirtualMachine') vms.set(id, checked(one, vmProps));
     else if (type === 'Task') tasks.set(id, checked(one, z.object({ info: taskInfo })).info);
     else if (type.endsWith('ComputeResource')) clusters.set(id, checked(one, clusterProps));
-    else others.set(id, checked(one, namedProps));
   }
   return { hosts, vms, clusters, others, tasks };
 }
 
-function checked<T>({ ref, props }: Seen, schema: z.ZodType<T>): T {
+/** Throws PlatformGarbled when an object is not what the API promises. */
+export function checked<T>({ ref, props }: Seen, schema: z.ZodType<T>): T {
   const parsed = schema.safeParse(props);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;

@@ -4,9 +4,9 @@
  */
 import { once } from 'node:events';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { closeServer, listenOnLoopback, originOf } from '../../support/loopback.ts';
 
 export interface Seen {
   method: string;
@@ -48,14 +48,12 @@ export class Gateway {
   /** `nova`: the address in the catalog. */
   static async start(nova: string): Promise<Gateway> {
     const gateway = new Gateway(nova);
-    gateway.#server.listen(0, '127.0.0.1');
-    await once(gateway.#server, 'listening');
+    await listenOnLoopback(gateway.#server);
     return gateway;
   }
 
   get url(): string {
-    const { port } = this.#server.address() as AddressInfo;
-    return `http://127.0.0.1:${port}${new URL(this.#nova).pathname}`;
+    return `${originOf(this.#server)}${new URL(this.#nova).pathname}`;
   }
 
   /** Holds the next request that matches: before it gets to Nova, or after Nova has done it and before that is said. */
@@ -66,10 +64,8 @@ export class Gateway {
     return { reached: inTime(reached, `${when} ${String(matches)}`), release };
   }
 
-  async close(): Promise<void> {
-    this.#server.closeAllConnections();
-    this.#server.close();
-    await once(this.#server, 'close');
+  close(): Promise<void> {
+    return closeServer(this.#server);
   }
 
   async #pass(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {

@@ -1,7 +1,6 @@
 /** Stands between the driver and the services of a bed, and makes trouble when it is told to. */
-import { once } from 'node:events';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { closeServer, listenOnLoopback, originOf } from '../../support/loopback.ts';
 
 /** What every request is answered from now on. `hang`: nothing at all. */
 export type Trouble = 'hang' | 'busy' | 'error' | 'garbage';
@@ -23,21 +22,17 @@ export class Proxy {
   /** `services`: addresses by a name of one word. */
   static async start(services: ReadonlyMap<string, string>, retryAfterSeconds: number): Promise<Proxy> {
     const proxy = new Proxy(services, retryAfterSeconds);
-    proxy.#server.listen(0, '127.0.0.1');
-    await once(proxy.#server, 'listening');
+    await listenOnLoopback(proxy.#server);
     return proxy;
   }
 
   /** Where a service is to be found here. */
   address(service: string): string {
-    const { port } = this.#server.address() as AddressInfo;
-    return `http://127.0.0.1:${port}/${service}`;
+    return `${originOf(this.#server)}/${service}`;
   }
 
-  async close(): Promise<void> {
-    this.#server.closeAllConnections();
-    this.#server.close();
-    await once(this.#server, 'close');
+  close(): Promise<void> {
+    return closeServer(this.#server);
   }
 
   #answer(request: http.IncomingMessage, response: http.ServerResponse): void {

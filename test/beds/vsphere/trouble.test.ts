@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { MaintenanceError } from '../../../src/core/errors.ts';
-import { vsphere } from '../../../src/drivers/vsphere/driver.ts';
 import type { Fault } from './bed.ts';
+import { connect } from './hosts.ts';
 import { Site } from './site.ts';
 
 const HOST = 'DC0_C0_H0';
@@ -135,12 +135,10 @@ test('a host that is lost in the drain is held by what vCenter says of it, and g
 });
 
 test('a site may be limited to a datacenter or a cluster, by name, path or id', async () => {
-  const { url, username, password, caFile } = site.bed.address;
   const signal = new AbortController().signal;
   const { cluster: id = '' } = (await site.witness.hosts()).find(({ name }) => name === HOST) ?? {};
   const read = async (limits: object) => {
-    const config = vsphere.configSchema.parse({ url, username, password, caFile, ...limits });
-    const driver = vsphere.create(config, { site: 'bed' });
+    const driver = connect(site.bed.address, limits);
     const { hosts, instances } = await driver.inventory({ signal }).finally(() => driver.close());
     return { hosts: hosts.sort(byName), instances: instances.sort(byName) };
   };
@@ -162,9 +160,7 @@ test('a site may be limited to a datacenter or a cluster, by name, path or id', 
 });
 
 test('a certificate that nobody vouches for is refused, and it is said how to trust it', async () => {
-  const { url, username, password } = site.bed.address;
-  const config = vsphere.configSchema.parse({ url, username, password });
-  const driver = vsphere.create(config, { site: 'bed' });
+  const driver = connect(site.bed.address, { caFile: undefined });
   await assert.rejects(driver.inventory({ signal: new AbortController().signal }), (error) => {
     assert.ok(error instanceof MaintenanceError);
     assert.equal(error.code, 'NotTrusted');
@@ -176,9 +172,7 @@ test('a certificate that nobody vouches for is refused, and it is said how to tr
 });
 
 test('wrong credentials are NotAuthorized, in the words of vCenter and without the password', async () => {
-  const { url, username, caFile } = site.bed.address;
-  const config = vsphere.configSchema.parse({ url, username, password: 'hunter2', caFile });
-  const driver = vsphere.create(config, { site: 'bed' });
+  const driver = connect(site.bed.address, { password: 'hunter2' });
   await assert.rejects(driver.inventory({ signal: new AbortController().signal }), (error) => {
     assert.ok(error instanceof MaintenanceError);
     assert.equal(error.code, 'NotAuthorized');

@@ -2,10 +2,9 @@
  * A cloud of scripted answers: Keystone as far as a client needs it, and whatever other services a test adds to its
  * catalog. It refuses what carries no good token, and keeps what it was asked.
  */
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { text } from 'node:stream/consumers';
-import type { AddressInfo } from 'node:net';
+import { closeServer, listenOnLoopback, originOf } from '../../support/loopback.ts';
 
 export interface Request {
   method: string;
@@ -60,13 +59,12 @@ export class FakeCloud {
 
   static async start(): Promise<FakeCloud> {
     const cloud = new FakeCloud();
-    cloud.#server.listen(0, '127.0.0.1');
-    await once(cloud.#server, 'listening');
+    await listenOnLoopback(cloud.#server);
     return cloud;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return originOf(this.#server);
   }
 
   /** Adds a service under its name; its type is that unless told otherwise, its address `<url>/<name><suffix>`. */
@@ -91,10 +89,8 @@ export class FakeCloud {
     );
   }
 
-  async close(): Promise<void> {
-    this.#server.closeAllConnections();
-    this.#server.close();
-    await once(this.#server, 'close');
+  close(): Promise<void> {
+    return closeServer(this.#server);
   }
 
   async #answer(incoming: IncomingMessage): Promise<Answer> {

@@ -6,10 +6,9 @@
  * errors and their statuses) and of `cis/tasks`. Where that is silent it is our reading: a node that is on its way may be
  * asked again and gives another task, and leaving makes the entering that runs fail.
  */
-import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { closeServer, listenOnLoopback, originOf } from '../../support/loopback.ts';
 
 const STATUSES = {
   already_in_desired_state: 400,
@@ -92,13 +91,12 @@ export class FakeSupervisor {
 
   static async start(options: FakeOptions): Promise<FakeSupervisor> {
     const fake = new FakeSupervisor(options);
-    fake.#server.listen(0, '127.0.0.1');
-    await once(fake.#server, 'listening');
+    await listenOnLoopback(fake.#server);
     return fake;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return originOf(this.#server);
   }
 
   /** The next request for this comes to trouble. */
@@ -114,10 +112,8 @@ export class FakeSupervisor {
     this.#tasks.clear();
   }
 
-  async close(): Promise<void> {
-    this.#server.closeAllConnections();
-    this.#server.close();
-    await once(this.#server, 'close');
+  close(): Promise<void> {
+    return closeServer(this.#server);
   }
 
   /** Undefined when the connection is to be cut. */

@@ -185,7 +185,7 @@ describe('the rules of a cluster', () => {
 
 test('a property that may not be read is named', () => {
   assert.throws(
-    () => toWorld([{ ref: ref('HostSystem', 'host-1'), props: { name: 'esx' } }]),
+    () => toWorld([{ ref: ref('HostSystem', 'host-1'), props: { name: 'esx' } }], new Map()),
     (error) => {
       assert.ok(error instanceof MaintenanceError);
       assert.equal(error.code, 'PlatformGarbled');

@@ -57,14 +57,14 @@ export const task = (id: string, info: object): Seen => ({
 });
 
 /** What every inventory has around its hosts. */
-const FRAME: Seen[] = [
-  { ref: ref('Folder', 'group-h1'), props: { name: 'host', parent: ref('Datacenter', 'datacenter-1') } },
-  { ref: ref('Datacenter', 'datacenter-1'), props: { name: 'DC0', parent: ref('Folder', 'group-d1') } },
-  { ref: ref('Datastore', 'datastore-1'), props: { name: 'LocalDS_0' } },
-];
+const FRAME = new Map([
+  ['group-h1', { name: 'host', parent: ref('Datacenter', 'datacenter-1') }],
+  ['datacenter-1', { name: 'DC0', parent: ref('Folder', 'group-d1') }],
+  ['datastore-1', { name: 'LocalDS_0', parent: undefined }],
+]);
 
 export const reading = (...seen: Seen[]): Reading =>
-  toReading(toWorld([...FRAME, ...seen]), { attribute: ATTRIBUTE_KEY, vcpusPerCore: 8 });
+  toReading(toWorld(seen, FRAME), { attribute: ATTRIBUTE_KEY, vcpusPerCore: 8 });
 
 export const marked = (value: string): object => ({ customValue: [{ key: ATTRIBUTE_KEY, value }] });
 
