@@ -13,6 +13,7 @@ import type { DrainPlan, DrainRequest, FailedMove, SiteActivities } from './cont
 import { ownMark, requestOf } from './host.ts';
 import type { InventoryCache } from './inventory-cache.ts';
 import { perform, type Io } from './io.ts';
+import { locateSettled } from './platform-task.ts';
 import { describe } from './session.ts';
 import type { StandingReader } from './standing-reader.ts';
 
@@ -73,7 +74,8 @@ export function createDrainActivities(
     const here = new Set(instances.map(({ instance }) => instance.id));
     const found: NonNullable<DrainPlan['leftMeanwhile']> = [];
     for (const { id, name } of left) {
-      const instance = here.has(id) ? undefined : await driver.locate(id, io);
+      if (here.has(id)) continue;
+      const instance = await locateSettled(driver, io, id);
       if (!instance) continue;
       const foundStopped = instance.state === 'stopped';
       const how = foundStopped || wishes.mode === 'cold' ? 'cold' : 'live';

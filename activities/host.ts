@@ -1,7 +1,7 @@
 /** Activities that change where a host stands. Each looks first and does only what is missing. */
 import { MaintenanceError } from '../src/core/errors.ts';
 import type { InstanceRef } from '../src/core/host-run.ts';
-import { isRunning, type Host, type HostStanding } from '../src/core/inventory.ts';
+import { isRunning, type Host, type HostStanding, type Instance } from '../src/core/inventory.ts';
 import { listed } from '../src/core/listed.ts';
 import { formatMark, parseMark, type Mark } from '../src/core/mark.ts';
 import { PLAIN_REQUEST, type MaintenanceRequest } from '../src/core/platform-options.ts';
@@ -9,7 +9,14 @@ import type { Driver, PlatformTask } from '../src/drivers/driver.ts';
 import type { HostRef, SiteActivities } from './contract.ts';
 import type { InventoryCache } from './inventory-cache.ts';
 import { perform, type Io } from './io.ts';
-import { abortTask, driveTask, follow, type TaskEnd } from './platform-task.ts';
+import {
+  abortTask,
+  driveTask,
+  followTask,
+  locateSettled,
+  throwIfOff,
+  type TaskEnd,
+} from './platform-task.ts';
 
 /** Names shown in a message before the rest is only counted. */
 const NAMES_SHOWN = 10;
@@ -114,7 +121,7 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
           const task = await driver.findTask(kind, ref.host, io);
           if (task) await settle(task, io, kind === 'enter');
         }
-        for (const { id } of ref.instances) {
+        for (const { id } of [...ref.instances, ...(await leftOnTheWay(ref.host, io))]) {
           for (const kind of ['move', 'stop'] as const) {
             const task = await driver.findTask(kind, id, io);
             if (task) await settle(task, io, kind === 'move' && driver.capabilities.abortMove);
@@ -134,7 +141,7 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
         }
         const wrong: string[] = [];
         for (const { id, name, to, foundStopped = false } of ref.moved) {
-          const instance = await driver.locate(id, io);
+          const instance = await locateSettled(driver, io, id);
           if (!instance) warnings.push(`${name} was deleted meanwhile`);
           else if (instance.state === 'error') wrong.push(`${name} is in an error state on ${instance.host}`);
           else if (instance.state === 'stopped' && !foundStopped)
@@ -158,8 +165,12 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
   }
 
   async function settle(task: PlatformTask, io: Io, abort: boolean): Promise<void> {
-    if (abort) await abortTask(driver, task);
-    else await follow(driver, task, io, (milliseconds) => io.sleep(milliseconds));
+    throwIfOff(abort ? await abortTask(driver, task) : await followTask(driver, io, task));
+  }
+
+  /** Instances that were switched off to leave the host, by somebody who does not see to them any more. */
+  async function leftOnTheWay(host: string, io: Io): Promise<readonly Instance[]> {
+    return (await inventory.snapshot(io)).leaving(host);
   }
 
   /**
@@ -176,7 +187,7 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
     if (end.state === 'vanished') {
       const task = await start();
       if (!task) return;
-      end = await follow(driver, task, io, (milliseconds) => io.sleep(milliseconds));
+      end = await followTask(driver, io, task);
     }
     if (end.state === 'failed') throw end.error;
     if (end.state === 'vanished') {

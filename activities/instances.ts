@@ -8,7 +8,7 @@ import type { HostRef, SiteActivities } from './contract.ts';
 import { isOurs, markOf } from './host.ts';
 import type { InventoryCache } from './inventory-cache.ts';
 import { perform } from './io.ts';
-import { driveTask, type TaskEnd } from './platform-task.ts';
+import { driveTask, throwIfOff, type TaskEnd } from './platform-task.ts';
 
 type InstanceActivities = Pick<SiteActivities, 'moveInstance' | 'stopInstance' | 'startInstance'>;
 
@@ -33,9 +33,9 @@ export function createInstanceActivities(driver: Driver, inventory: InventoryCac
           io.signal.aborted ? { signal: AbortSignal.timeout(10_000) } : io,
         );
         if (!after) return { result: 'gone' };
+        throwIfOff(end);
         if (after.host === from) throw notMoved(name, from, target, end, io.signal.aborted);
         inventory.noteMoved(id, after.host);
-        if (end.state === 'failed' && end.error.code === 'InstanceFailed') throw end.error;
         if (after.state === 'error') {
           throw new MaintenanceError(
             'InstanceFailed',

@@ -1,5 +1,6 @@
 /** Drives one long-running operation of a platform to its end, whoever started it. */
-import type { Driver, PlatformTask, TaskKind, TaskStatus } from '../src/drivers/driver.ts';
+import type { Instance } from '../src/core/inventory.ts';
+import type { CallContext, Driver, PlatformTask, TaskKind, TaskStatus } from '../src/drivers/driver.ts';
 import type { Io } from './io.ts';
 
 /** Between two looks at a task passes a twentieth of what it has taken so far: so much is lost at its end at most. */
@@ -11,6 +12,8 @@ const ABORT_MS = 60_000;
 
 /** How a task ended; `vanished`: look at the subject itself. */
 export type TaskEnd = Exclude<TaskStatus, { state: 'running' }>;
+
+type Tell = (status: TaskStatus & { state: 'running' }) => void;
 
 /**
  * Finds the task that runs for the subject, or starts it, and follows it to its end. The task's id is kept in the
@@ -30,18 +33,41 @@ export async function driveTask(
   if (!task) return { state: 'done' };
   io.keep({ task });
   try {
-    return await follow(
-      driver,
-      task,
-      io,
-      (milliseconds) => io.sleep(milliseconds),
-      // The Web UI shows it with the activity.
-      ({ state: _, ...seen }) => io.keep({ task, ...seen }),
-    );
+    // The Web UI shows it with the activity.
+    return await followTask(driver, io, task, ({ state: _, ...seen }) => io.keep({ task, ...seen }));
   } catch (error) {
     if (!io.cancelRequested() || !abort) throw error;
     return await abortTask(driver, task);
   }
+}
+
+/** Follows a task to its end, until the activity is cancelled. */
+export function followTask(driver: Driver, io: Io, task: PlatformTask, tell?: Tell): Promise<TaskEnd> {
+  // A look may begin the next step of a task of several.
+  return follow(
+    driver,
+    task,
+    () => io.uncut,
+    (milliseconds) => io.sleep(milliseconds),
+    tell,
+  );
+}
+
+/**
+ * Where an instance is, after a move that was begun and left has been seen to its end; undefined when it is gone. Throws
+ * InstanceFailed when it was switched off to be moved, and does not start.
+ */
+export async function locateSettled(driver: Driver, io: Io, id: string): Promise<Instance | undefined> {
+  const instance = await driver.locate(id, io);
+  if (instance?.leaving === undefined) return instance;
+  const task = await driver.findTask('move', id, io);
+  if (task) throwIfOff(await followTask(driver, io, task));
+  return driver.locate(id, io);
+}
+
+/** Throws what an instance failed with that was running before. Whatever else a task failed with, where things are counts. */
+export function throwIfOff(end: TaskEnd): void {
+  if (end.state === 'failed' && end.error.code === 'InstanceFailed') throw end.error;
 }
 
 /** Asks the platform to end the task, and sees it to its end. */
@@ -51,23 +77,23 @@ export async function abortTask(driver: Driver, task: PlatformTask): Promise<Tas
   return follow(
     driver,
     task,
-    { signal },
+    () => ({ signal }),
     (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
   );
 }
 
 /** Polls until the task is over, ever more slowly, and never faster than the platform bears; tells what is seen meanwhile. */
-export async function follow(
+async function follow(
   driver: Driver,
   task: PlatformTask,
-  context: { signal: AbortSignal },
+  contextOf: () => CallContext,
   sleep: (milliseconds: number) => Promise<void>,
-  tell: (status: TaskStatus & { state: 'running' }) => void = () => undefined,
+  tell: Tell = () => undefined,
 ): Promise<TaskEnd> {
   const { shortestPollMs } = driver.capabilities;
   const startedAt = Date.now();
   for (;;) {
-    const status = await driver.pollTask(task, context);
+    const status = await driver.pollTask(task, contextOf());
     if (status.state !== 'running') return status;
     tell(status);
     const pause = (Date.now() - startedAt) * POLL_SHARE;

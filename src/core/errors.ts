@@ -180,6 +180,9 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+/** Names and texts of others are in it, which may be of any length. */
+const MESSAGE_CHARS = 4_000;
+
 /** An error with a code of the catalogue. Drivers and core throw it; activities turn it into an ApplicationFailure. */
 export class MaintenanceError extends Error {
   override readonly name = 'MaintenanceError';
@@ -196,7 +199,7 @@ export class MaintenanceError extends Error {
     message: string,
     options: { vendor?: string; retryable?: boolean; retryAfterMs?: number; cause?: unknown } = {},
   ) {
-    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    super(message.slice(0, MESSAGE_CHARS), options.cause === undefined ? {} : { cause: options.cause });
     this.code = code;
     this.retryable = options.retryable ?? ERRORS[code].retryable;
     if (options.vendor !== undefined) this.vendor = options.vendor.slice(0, 2000);

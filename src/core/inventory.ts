@@ -65,6 +65,11 @@ export interface Instance {
   requires: Readonly<Record<string, string>>;
   /** The mark of whoever of us stopped it, so that it can be started again by anybody who finds it. */
   stoppedBy?: string;
+  /**
+   * Name of the host that it leaves by a move of several steps: one that was off, or was switched off, and stays so until
+   * somebody sees the move to its end.
+   */
+  leaving?: string;
   wish?: OwnerWish;
 }
 

@@ -32,6 +32,20 @@ export class Login<Session> {
     }
   }
 
+  /**
+   * Does work whose calls hold only within one session, and once more from its beginning when the session was lost
+   * meanwhile: the new one does not know what the old one was given.
+   */
+  async within<T>(context: CallContext, work: () => Promise<T>): Promise<T> {
+    const session = await this.#current(context);
+    try {
+      return await work();
+    } catch (error) {
+      if (this.#session === session || !(error instanceof MaintenanceError)) throw error;
+      return await work();
+    }
+  }
+
   /** Forgets the session; resolves when `logOut` has ended it, if there was one. An end that fails is no error. */
   async end(logOut: (session: Session) => Promise<unknown>): Promise<void> {
     const session = this.#session;

@@ -14,7 +14,8 @@ import type { SessionInput } from '../../src/core/session-spec.ts';
 import type { SessionState } from '../../src/core/session-state.ts';
 import { nodeCommand } from '../../src/devstack/node-command.ts';
 import type { ManagedProcess } from '../../src/devstack/processes.ts';
-import { MAINTENANCE_QUEUE, QUERIES, WORKFLOWS } from '../../src/names.ts';
+import { hostWorkflowId, MAINTENANCE_QUEUE, QUERIES, WORKFLOWS } from '../../src/names.ts';
+import type { ReconcileReport } from '../../workflows/reconcile.ts';
 import { createNamespace } from '../support/namespace.ts';
 import { openWorkshop, writeBundle, type Workshop } from '../support/rig.ts';
 import { closeServer, listenOnLoopback, originOf } from '../support/loopback.ts';
@@ -103,6 +104,22 @@ export class Stage {
       workflowId: `session-${randomUUID().slice(0, 8)}`,
       args: [{ site: SITE, actions: [WORK], ...input }],
     });
+  }
+
+  /** Ends a session and what works on its hosts as nobody should: no code of theirs runs any more. */
+  async terminate(session: WorkflowHandle, hosts: readonly string[]): Promise<void> {
+    const { workflow } = this.#parts.client;
+    await session.terminate();
+    for (const host of hosts) await workflow.getHandle(hostWorkflowId(SITE, host)).terminate();
+  }
+
+  async reconcile(): Promise<ReconcileReport> {
+    const report: unknown = await this.#parts.client.workflow.execute(WORKFLOWS.reconcile, {
+      taskQueue: MAINTENANCE_QUEUE,
+      workflowId: `reconcile-${randomUUID().slice(0, 8)}`,
+      args: [{ site: SITE }],
+    });
+    return report as ReconcileReport;
   }
 
   /** Polls the progress until it is as wished; throws with the last one when it never is. */

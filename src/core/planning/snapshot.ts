@@ -94,6 +94,11 @@ export class Snapshot {
     return this.#residents[host] ?? [];
   }
 
+  /** Instances that have begun to leave the host, wherever they are by now. */
+  leaving(host: string): readonly Instance[] {
+    return [...this.#instances.values()].filter(({ leaving }) => leaving === host);
+  }
+
   /** Instances that run on the host, taken together. */
   running(host: HostIndex): Load {
     return this.#running[host] ?? NO_LOAD;

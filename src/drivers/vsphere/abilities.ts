@@ -2,6 +2,7 @@
 import type { Host, Instance, InstanceAbility } from '../../core/inventory.ts';
 import { parseMark } from '../../core/mark.ts';
 import type { HostCheck } from '../driver.ts';
+import { whyNoRoom } from './attribute.ts';
 import type { ClusterProps, Devices, HostProps, VmProps } from './wire.ts';
 
 /** Devices that bind a VM that runs to its host, by type of the device or of what is behind it. */
@@ -34,7 +35,10 @@ export function abilityOf(
     byPlatform: reason,
   });
   if (instance.state === 'moving') return all('is being moved');
-  if (instance.state === 'error') return all(`is ${props['runtime.connectionState']}`);
+  if (instance.state === 'error') {
+    const connection = props['runtime.connectionState'];
+    return all(connection === 'connected' ? 'was moved, and does not start' : `is ${connection}`);
+  }
   const platform = whyNotByPlatform(instance.id, cluster);
   if (instance.state === 'stopped') {
     const off = props['runtime.powerState'] === 'suspended' ? 'is suspended' : 'is powered off';
@@ -42,9 +46,12 @@ export function abilityOf(
   }
   const live = hindranceOf(props, devices);
   const byPlatform = live ?? platform;
+  // Both leave a note on it, so that whoever finds it off can start it again.
+  const noted = whyNoRoom(instance.stoppedBy);
   return {
     instance,
     ...(live === undefined ? {} : { live }),
+    ...(noted === undefined ? {} : { cold: noted, stop: noted }),
     ...(byPlatform === undefined ? {} : { byPlatform }),
   };
 }

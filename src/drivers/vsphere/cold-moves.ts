@@ -7,7 +7,7 @@ import type { CallContext, PlatformTask, TaskStatus } from '../driver.ts';
 import { isRefusal, vendorOf } from './fault.ts';
 import { isMove, runningTasks } from './inventory.ts';
 import type { Marks } from './marks.ts';
-import { isOn, type Power, type SeenVm } from './power.ts';
+import { isOn, refuseForeignText, type Power, type SeenVm } from './power.ts';
 import { failureOf, readTask } from './tasks.ts';
 import { formatTicket, NO_TASK, parseTicket, type Phase, type Ticket } from './ticket.ts';
 import type { Vim } from './vim.ts';
@@ -35,14 +35,20 @@ export class ColdMoves {
 
   /** The ticket comes first: a VM that is shut down without one would stay so. */
   async start(vm: SeenVm, target: Ref, context: CallContext): Promise<PlatformTask> {
-    const { marks, power } = this.#parts;
-    const to = target.value;
-    await marks.set(vm.ref, formatTicket({ to, phase: 'down', task: NO_TASK }), context);
+    const { marks, power, look } = this.#parts;
+    refuseForeignText(vm);
+    const from = vm.props['runtime.host']?.value ?? NO_TASK;
+    const ticket: Ticket = { from, to: target.value, phase: 'down', task: NO_TASK };
+    await marks.set(vm.ref, formatTicket(ticket), context);
     try {
-      await this.#enter(vm, { to, phase: 'down', task: await power.switchOff(vm, context) }, context);
+      await this.#enter(vm, { ...ticket, task: await power.switchOff(vm, context) }, context);
     } catch (error) {
-      if (isRefusal(error)) await marks.clear(vm.ref, context);
-      throw error;
+      if (!isRefusal(error)) throw error;
+      // A request whose answer was lost has switched it off.
+      if (isOn(await look(vm.ref.value, context))) {
+        await marks.clear(vm.ref, context);
+        throw error;
+      }
     }
     return taskOf(vm);
   }
@@ -64,6 +70,9 @@ export class ColdMoves {
       case 'up':
       case 'back':
         return this.#pollStart(vm, ticket, context);
+      case 'stuck':
+        // Somebody asks again: what kept it from starting may be gone, or it was started by hand.
+        return isAt(vm, ticket) ? this.#goUp(vm, ticket, context) : this.#turnBack(vm, ticket, context);
     }
   }
 
@@ -81,7 +90,7 @@ export class ColdMoves {
       return { state: 'failed', error: notMoved(vm, error) };
     }
     if (runningTasks(vm.props, vm.world).some(isMove)) return running('over');
-    if (isAt(vm, ticket)) return this.#pollOver(vm, ticket, context);
+    if (isAt(vm, ticket)) return this.#goUp(vm, ticket, context);
     return this.#relocate(vm, ticket, context);
   }
 
@@ -98,23 +107,28 @@ export class ColdMoves {
 
   async #pollOver(vm: SeenVm, ticket: Ticket, context: CallContext): Promise<TaskStatus> {
     if (runningTasks(vm.props, vm.world).some(isMove)) return running('over');
-    if (!isAt(vm, ticket)) return this.#turnBack(vm, ticket, context);
+    return isAt(vm, ticket) ? this.#goUp(vm, ticket, context) : this.#turnBack(vm, ticket, context);
+  }
+
+  async #goUp(vm: SeenVm, ticket: Ticket, context: CallContext): Promise<TaskStatus> {
     try {
-      return await this.#enter(
-        vm,
-        { ...ticket, phase: 'up', task: await this.#switchOn(vm, context) },
-        context,
-      );
+      const task = await this.#switchOn(vm, context);
+      return await this.#enter(vm, { ...ticket, phase: 'up', task }, context);
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      return this.#leftOff(vm, error, context);
+      return this.#leaveOff(vm, ticket, error, context);
     }
   }
 
   /** Keeps the id of the relocation that failed: it says why. */
   async #turnBack(vm: SeenVm, ticket: Ticket, context: CallContext): Promise<TaskStatus> {
-    await this.#switchOn(vm, context);
-    return this.#enter(vm, { ...ticket, phase: 'back' }, context);
+    try {
+      await this.#switchOn(vm, context);
+      return await this.#enter(vm, { ...ticket, phase: 'back' }, context);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      return this.#leaveOff(vm, ticket, error, context);
+    }
   }
 
   /** Unless it is on, or about to be: whoever asked for that may have died before the ticket said so. */
@@ -124,23 +138,38 @@ export class ColdMoves {
     return power.find('start', vm)?.id ?? (await power.switchOn(vm, context));
   }
 
-  async #pollStart(vm: SeenVm, { phase, task }: Ticket, context: CallContext): Promise<TaskStatus> {
-    const { vim, marks } = this.#parts;
-    if (!isOn(vm)) {
-      // The task may be over before the VM is seen to be on.
-      const last = this.#parts.power.lastStart(vm);
-      if (last?.state !== 'error') return running(phase);
-      return this.#leftOff(vm, failureOf('start', last.error, 'starting it'), context);
+  async #pollStart(vm: SeenVm, ticket: Ticket, context: CallContext): Promise<TaskStatus> {
+    const { power, look } = this.#parts;
+    if (isOn(vm)) return this.#finish(vm, ticket, context);
+    if (power.find('start', vm)) return running(ticket.phase);
+    const last = power.last('start', vm);
+    if (last?.state === 'error') {
+      return this.#leaveOff(vm, ticket, failureOf('start', last.error, 'starting it'), context);
     }
+    // The platform has forgotten it.
+    if (!last)
+      return ticket.phase === 'up' ? this.#goUp(vm, ticket, context) : this.#turnBack(vm, ticket, context);
+    // It was started after this look, or switched off again by somebody, whose wish that is.
+    const again = await look(vm.ref.value, context);
+    return isOn(again) ? running(ticket.phase) : this.#finish(again, ticket, context);
+  }
+
+  async #finish(vm: SeenVm, { phase, task }: Ticket, context: CallContext): Promise<TaskStatus> {
+    const { vim, marks } = this.#parts;
     await marks.clear(vm.ref, context);
     if (phase === 'up') return { state: 'done' };
     const why = await readTask(vim, task, context);
     return { state: 'failed', error: failureOf('move', why?.error, `relocating ${vm.props.name}`) };
   }
 
-  /** It was shut down, and does not start again: somebody has to see to it. */
-  async #leftOff(vm: SeenVm, cause: MaintenanceError, context: CallContext): Promise<TaskStatus> {
-    await this.#parts.marks.clear(vm.ref, context);
+  /** It was shut down, and does not start again: somebody has to see to it. The ticket stays until it runs. */
+  async #leaveOff(
+    vm: SeenVm,
+    ticket: Ticket,
+    cause: MaintenanceError,
+    context: CallContext,
+  ): Promise<TaskStatus> {
+    await this.#enter(vm, { ...ticket, phase: 'stuck' }, context);
     const message = `${vm.props.name} was shut down to be moved, and does not start: ${cause.message}`;
     return { state: 'failed', error: new MaintenanceError('InstanceFailed', message, vendorOf(cause)) };
   }

@@ -18,6 +18,14 @@ export interface Step {
   then?: readonly Step[];
 }
 
+/** Where a walk begins. */
+export interface Start {
+  from: Ref;
+  /** The object itself is left out of the answer. */
+  skip?: boolean;
+  steps: readonly Step[];
+}
+
 export interface Seen {
   ref: Ref;
   /** By name of the property; without those that are not set, or not ours to read. */
@@ -26,6 +34,16 @@ export interface Seen {
 
 /** An object and everything of these types below it, in one walk: three calls, and one for each further page. */
 export async function collectBelow(
+  vim: Vim,
+  root: Ref,
+  properties: PropertySet,
+  steps: readonly Step[],
+  context: CallContext,
+): Promise<Seen[]> {
+  return vim.inOneSession(context, () => walkBelow(vim, root, properties, steps, context));
+}
+
+async function walkBelow(
   vim: Vim,
   root: Ref,
   properties: PropertySet,
@@ -50,7 +68,7 @@ export async function collectBelow(
       { from: view, skip: true, steps: [inView] },
       { from: root, steps: [] },
     ];
-    return await collect(vim, starts, properties, context);
+    return await walk(vim, starts, properties, context);
   } finally {
     // It is gone with the session at the latest.
     await vim
@@ -68,12 +86,19 @@ const isInView = (type: string): boolean => type !== 'Task';
 /**
  * Objects that are reached from others. Throws NotFound when one of `from` is gone; what goes while the walk is under way
  * is left out.
- *
- * @param skip whether the objects to start from are left out of the answer themselves
  */
 export async function collect(
   vim: Vim,
-  starts: readonly { from: Ref; skip?: boolean; steps: readonly Step[] }[],
+  starts: readonly Start[],
+  properties: PropertySet,
+  context: CallContext,
+): Promise<Seen[]> {
+  return vim.inOneSession(context, () => walk(vim, starts, properties, context));
+}
+
+async function walk(
+  vim: Vim,
+  starts: readonly Start[],
   properties: PropertySet,
   context: CallContext,
 ): Promise<Seen[]> {

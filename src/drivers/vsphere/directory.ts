@@ -4,7 +4,7 @@ import { listed } from '../../core/listed.ts';
 import { SingleFlight } from '../../core/single-flight.ts';
 import type { CallContext } from '../driver.ts';
 import { collectBelow, type PropertySet } from './collector.ts';
-import { hostNamesOf, pathOf } from './inventory.ts';
+import { namesOf, pathOf } from './inventory.ts';
 import type { Vim } from './vim.ts';
 import { namedProps, type NamedProps, type Ref } from './wire.ts';
 import { checked } from './world.ts';
@@ -18,7 +18,7 @@ const NAMES: PropertySet = {
   Datacenter: ['name', 'parent'],
   ComputeResource: ['name', 'parent'],
   HostSystem: ['name', 'parent'],
-  Datastore: ['name'],
+  Datastore: ['name', 'parent'],
 };
 
 interface Named extends NamedProps {
@@ -36,8 +36,10 @@ export interface Site {
   /** Below it is everything of this site. */
   root: Ref;
   frame: Frame;
-  /** Names of the hosts by id. */
-  hostNames: ReadonlyMap<string, string>;
+  /** The hosts of this site, by id. */
+  hosts: ReadonlyMap<string, Named>;
+  /** By id: what is called the same is told apart by its path. */
+  names: ReadonlyMap<string, string>;
 }
 
 /** Limits of a site, by name, path or id. */
@@ -72,9 +74,17 @@ export class Directory {
     const found = findHost(name, await this.site(context));
     if (found) return found;
     this.forget();
-    const again = findHost(name, await this.site(context));
-    if (!again) throw new MaintenanceError('UnknownHost', `vCenter has no host ${name} on this site`);
-    return again;
+    const site = await this.site(context);
+    const again = findHost(name, site);
+    if (again) return again;
+    const namesakes = [...site.hosts].filter(([, host]) => host.name === name);
+    const paths = namesakes.map(([id]) => pathIn(id, site.frame));
+    throw new MaintenanceError(
+      'UnknownHost',
+      paths.length > 0
+        ? `vCenter has several hosts ${name} on this site by now: ${listed(paths, NAMED_SHOWN)}; each goes by its path`
+        : `vCenter has no host ${name} on this site`,
+    );
   }
 
   async #read(context: CallContext): Promise<Site> {
@@ -95,7 +105,7 @@ export class Directory {
       (cluster === undefined ? within : findLimit('cluster', cluster, clusters, frame)) ?? rootFolder;
     const below = root === rootFolder ? '/' : `${pathIn(root.value, frame)}/`;
     const hosts = new Map([...frame.hosts].filter(([id]) => pathIn(id, frame).startsWith(below)));
-    const site = { root, frame, hostNames: hostNamesOf({ ...frame, hosts }) };
+    const site = { root, frame, hosts, names: namesOf({ ...frame, hosts }) };
     this.#known = { site, until: Date.now() + FRESH_MS };
     return site;
   }
@@ -116,9 +126,9 @@ export class Directory {
 
 const pathIn = (id: string, frame: Frame): string => pathOf(id, frame);
 
-function findHost(name: string, { hostNames, frame }: Site): Ref | undefined {
-  for (const [id, known] of hostNames) {
-    if (known === name || id === name || pathIn(id, frame) === name) return frame.hosts.get(id)?.ref;
+function findHost(name: string, { hosts, names, frame }: Site): Ref | undefined {
+  for (const [id, { ref }] of hosts) {
+    if (names.get(id) === name || id === name || pathIn(id, frame) === name) return ref;
   }
   return undefined;
 }

@@ -17,17 +17,10 @@ import type {
 import { isGone, unlessGone } from '../gone.ts';
 import type { PlatformDefinition } from '../platform.ts';
 import { abilityOf, obstaclesOf } from './abilities.ts';
+import { attributeOf } from './attribute.ts';
 import { collect, collectBelow, type Step } from './collector.ts';
 import { Directory } from './directory.ts';
-import {
-  attributeOf,
-  instancesOf,
-  toHost,
-  toInstance,
-  toInventory,
-  toReading,
-  type Reading,
-} from './inventory.ts';
+import { instancesOf, toHost, toInstance, toInventory, toReading, type Reading } from './inventory.ts';
 import { Maintenance } from './maintenance.ts';
 import { Marks } from './marks.ts';
 import { Moves } from './moves.ts';
@@ -97,13 +90,14 @@ export class VsphereDriver implements Driver {
 
   async inventory(context: CallContext): Promise<Inventory> {
     this.#directory.forget();
-    const { root, frame } = await this.#directory.site(context);
+    this.#marks.forget();
+    const { root, frame, names } = await this.#directory.site(context);
     const [seen, attribute] = await Promise.all([
       collectBelow(this.#vim, root, PROPERTIES, TO_TASKS, context),
       this.#marks.key(context),
     ]);
     const world = toWorld(seen, frame.others);
-    return toInventory(toReading(world, { attribute, vcpusPerCore: this.#config.vcpusPerCore }));
+    return toInventory(toReading(world, names, { attribute, vcpusPerCore: this.#config.vcpusPerCore }));
   }
 
   async inspect(name: string, context: CallContext): Promise<{ host: Host; instances: Instance[] }> {
@@ -258,13 +252,13 @@ export class VsphereDriver implements Driver {
   }
 
   async #read(from: Ref, steps: readonly Step[], context: CallContext): Promise<Reading> {
-    const [{ frame, hostNames }, attribute, seen] = await Promise.all([
+    const [{ frame, names }, attribute, seen] = await Promise.all([
       this.#directory.site(context),
       this.#marks.key(context),
       collect(this.#vim, [{ from, steps }], PROPERTIES, context),
     ]);
     const world = toWorld(seen, frame.others);
-    return toReading(world, { attribute, vcpusPerCore: this.#config.vcpusPerCore }, hostNames);
+    return toReading(world, names, { attribute, vcpusPerCore: this.#config.vcpusPerCore });
   }
 
   /** Devices of the VMs on a host, by id of the VM: large, so they are read of one host at a time. */

@@ -1,12 +1,10 @@
 /** What vCenter says, as hosts, instances and groups. Pure. */
 import type { Host, HostStanding, Instance, InstanceState, Inventory } from '../../core/inventory.ts';
+import { attributeOf } from './attribute.ts';
 import { bondsOf, hostGroupLabels, type Bonds } from './rules.ts';
-import { parseTicket } from './ticket.ts';
+import { parseTicket, type Ticket } from './ticket.ts';
 import type { HostProps, Ref, TaskInfo, VmProps } from './wire.ts';
 import type { World } from './world.ts';
-
-/** The custom attribute that holds our marks, on hosts and on instances. */
-export const ATTRIBUTE = 'haulout';
 
 /** Disks are on datastores, which several hosts share: nothing of a host runs short. */
 const UNLIMITED_GB = 1e9;
@@ -18,20 +16,20 @@ export interface Reading {
   /** Key of the custom attribute; undefined as long as nobody has made it. */
   attribute: number | undefined;
   vcpusPerCore: number;
-  /** Names by id, so that two hosts of one name are told apart. */
-  hostNames: ReadonlyMap<string, string>;
+  /** By id, so that what has the same name is told apart. */
+  names: ReadonlyMap<string, string>;
   /** By id of the cluster. */
   bonds: ReadonlyMap<string, Bonds>;
 }
 
-/** @param hostNames those of all hosts, where the world holds only some */
+/** @param names those of the whole site: the world may hold only some of it */
 export function toReading(
   world: World,
+  names: ReadonlyMap<string, string>,
   settings: Pick<Reading, 'attribute' | 'vcpusPerCore'>,
-  hostNames: ReadonlyMap<string, string> = hostNamesOf(world),
 ): Reading {
   const bonds = new Map([...world.clusters].map(([id, cluster]) => [id, bondsOf(id, cluster)]));
-  return { world, ...settings, hostNames, bonds };
+  return { world, names, ...settings, bonds };
 }
 
 export function toInventory(reading: Reading): Inventory {
@@ -42,6 +40,8 @@ export function toInventory(reading: Reading): Inventory {
     groups: [...reading.bonds.values()].flatMap(({ groups }) => groups),
   };
 }
+
+type Names = Reading['names'];
 
 interface Placed {
   name: string;
@@ -55,13 +55,15 @@ export interface Places {
   others: ReadonlyMap<string, Placed>;
 }
 
-/** A host's name, where it has that for itself, and else its path. */
-export function hostNamesOf(world: Places): Map<string, string> {
-  const counts = new Map<string, number>();
-  for (const { name } of world.hosts.values()) counts.set(name, (counts.get(name) ?? 0) + 1);
-  return new Map(
-    [...world.hosts].map(([id, { name }]) => [id, counts.get(name) === 1 ? name : pathOf(id, world)]),
-  );
+/** By id: the name of each, where it has that for itself among its kind, and else its path. */
+export function namesOf(places: Places): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const kind of [places.hosts, places.clusters, places.others]) {
+    const counts = new Map<string, number>();
+    for (const { name } of kind.values()) counts.set(name, (counts.get(name) ?? 0) + 1);
+    for (const [id, { name }] of kind) names.set(id, counts.get(name) === 1 ? name : pathOf(id, places));
+  }
+  return names;
 }
 
 /** As govc writes it: `/DC0/host/DC0_C0/DC0_C0_H0`. The folder at the root is left out. */
@@ -76,16 +78,16 @@ export function pathOf(id: string, { hosts, clusters, others }: Places): string 
   return `/${names.join('/')}`;
 }
 
-export function toHost(id: string, { world, attribute, vcpusPerCore, hostNames }: Reading): Host {
+export function toHost(id: string, { world, attribute, vcpusPerCore, names }: Reading): Host {
   const props = world.hosts.get(id);
   if (!props) throw new Error(`${id} was not read`);
   const hardware = props['summary.hardware'];
   const reason = attributeOf(props, attribute);
   return {
-    name: hostNames.get(id) ?? props.name,
+    name: names.get(id) ?? props.name,
     aliases: [pathOf(id, world), id],
     role: 'compute',
-    labels: labelsOf(id, props, world),
+    labels: labelsOf(id, props, world, names),
     capacity: {
       vcpus: Math.floor((hardware?.numCpuCores ?? 0) * vcpusPerCore),
       memoryMb: Math.floor((hardware?.memorySize ?? 0) / MIB),
@@ -95,12 +97,6 @@ export function toHost(id: string, { world, attribute, vcpusPerCore, hostNames }
     ...(reason === undefined ? {} : { cordonReason: reason }),
   };
 }
-
-/** The text of our attribute; taking it off leaves an empty one. */
-export const attributeOf = (
-  { customValue }: Pick<HostProps, 'customValue'>,
-  attribute: number | undefined,
-): string | undefined => customValue.find(({ key, value }) => key === attribute && value !== '')?.value;
 
 function standingOf(props: HostProps, world: World, reason: string | undefined): HostStanding {
   if (props['runtime.connectionState'] !== 'connected' || props['runtime.powerState'] !== 'poweredOn') {
@@ -133,13 +129,18 @@ export const recentTasks = ({ recentTask }: { recentTask: readonly Ref[] }, { ta
 export const runningTasks = (of: { recentTask: readonly Ref[] }, world: World): TaskInfo[] =>
   recentTasks(of, world).filter(isRunningTask);
 
-function labelsOf(id: string, { parent, datastore }: HostProps, world: World): Record<string, string> {
+function labelsOf(
+  id: string,
+  { parent, datastore }: HostProps,
+  world: World,
+  names: Names,
+): Record<string, string> {
   const cluster = world.clusters.get(parent.value);
   const labels = cluster ? hostGroupLabels(id, cluster) : {};
-  if (cluster) labels['cluster'] = cluster.name;
+  if (cluster) labels['cluster'] = names.get(parent.value) ?? cluster.name;
   const datacenter = datacenterOf(parent, world);
   if (datacenter !== undefined) labels['datacenter'] = datacenter;
-  for (const { value } of datastore) labels[datastoreLabel(value, world)] = 'mounted';
+  for (const { value } of datastore) labels[datastoreLabel(value, names)] = 'mounted';
   return labels;
 }
 
@@ -150,16 +151,13 @@ function datacenterOf(parent: Ref, { clusters, others }: World): string | undefi
   return undefined;
 }
 
-const datastoreLabel = (id: string, { others }: World): string => `datastore:${others.get(id)?.name ?? id}`;
+const datastoreLabel = (id: string, names: Names): string => `datastore:${names.get(id) ?? id}`;
 
 export const instancesOf = (reading: Reading): Instance[] =>
   [...reading.world.vms.keys()].flatMap((id) => toInstance(id, reading) ?? []);
 
 /** Undefined for a template, which never runs. */
-export function toInstance(
-  id: string,
-  { world, attribute, hostNames, bonds }: Reading,
-): Instance | undefined {
+export function toInstance(id: string, { world, attribute, names, bonds }: Reading): Instance | undefined {
   const props = world.vms.get(id);
   const host = props?.['runtime.host'];
   if (!props || !host || props['summary.config'].template) return undefined;
@@ -168,24 +166,30 @@ export function toInstance(
   const cluster = world.clusters.get(clusterId);
   const bound = bonds.get(clusterId);
   const mark = attributeOf(props, attribute);
+  const ticket = parseTicket(mark);
   return {
     id,
     name: props.name,
-    host: hostNames.get(host.value) ?? host.value,
-    state: stateOf(props, world, mark),
+    host: names.get(host.value) ?? host.value,
+    state: stateOf(props, world, ticket),
     resources: { vcpus, memoryMb, diskGb: 0 },
     groups: bound?.groupsOf.get(id) ?? [],
     requires: {
-      ...(cluster ? { cluster: cluster.name } : {}),
-      ...Object.fromEntries(props.datastore.map(({ value }) => [datastoreLabel(value, world), 'mounted'])),
+      ...(cluster ? { cluster: names.get(clusterId) ?? cluster.name } : {}),
+      ...Object.fromEntries(props.datastore.map(({ value }) => [datastoreLabel(value, names), 'mounted'])),
       ...bound?.requires.get(id),
     },
-    ...(mark === undefined || parseTicket(mark) ? {} : { stoppedBy: mark }),
+    ...(mark === undefined || ticket ? {} : { stoppedBy: mark }),
+    ...(ticket ? { leaving: names.get(ticket.from) ?? ticket.from } : {}),
   };
 }
 
-function stateOf(props: VmProps, world: World, mark: string | undefined): InstanceState {
-  if (parseTicket(mark) || runningTasks(props, world).some(isMove)) return 'moving';
+function stateOf(props: VmProps, world: World, ticket: Ticket | undefined): InstanceState {
+  const hasMoved = ticket?.phase === 'stuck' && ticket.to === props['runtime.host']?.value;
+  if (hasMoved) return isPoweredOn(props) ? 'running' : 'error';
+  if (ticket || runningTasks(props, world).some(isMove)) return 'moving';
   if (props['runtime.connectionState'] !== 'connected') return 'error';
-  return props['runtime.powerState'] === 'poweredOn' ? 'running' : 'stopped';
+  return isPoweredOn(props) ? 'running' : 'stopped';
 }
+
+export const isPoweredOn = (props: VmProps): boolean => props['runtime.powerState'] === 'poweredOn';

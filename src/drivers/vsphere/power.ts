@@ -1,9 +1,11 @@
 /** Stopping and starting VMs as tasks, with our mark on them as long as they are stopped by us. */
 import { z } from 'zod';
 import { MaintenanceError } from '../../core/errors.ts';
-import { formatMark, type Mark } from '../../core/mark.ts';
+import { formatMark, parseMark, type Mark } from '../../core/mark.ts';
 import type { CallContext, PlatformTask, TaskStatus } from '../driver.ts';
-import { recentTasks, runningTasks } from './inventory.ts';
+import { oneLine } from '../../core/listed.ts';
+import { whyNoRoom } from './attribute.ts';
+import { isPoweredOn, recentTasks, runningTasks } from './inventory.ts';
 import { isRefusal } from './fault.ts';
 import type { Marks } from './marks.ts';
 import { failureOf, readTask, statusOf } from './tasks.ts';
@@ -29,7 +31,13 @@ export interface SeenVm {
   mark: string | undefined;
 }
 
-export const isOn = ({ props }: SeenVm): boolean => props['runtime.powerState'] === 'poweredOn';
+export const isOn = ({ props }: SeenVm): boolean => isPoweredOn(props);
+
+/** Throws MoveRefused when somebody's own text is where a note of ours has to stand. */
+export function refuseForeignText({ props, mark }: SeenVm): void {
+  const reason = whyNoRoom(mark);
+  if (reason !== undefined) throw new MaintenanceError('MoveRefused', `${props.name}: ${reason}`);
+}
 
 export class Power {
   readonly #vim: Vim;
@@ -46,6 +54,7 @@ export class Power {
   /** The mark comes first: a VM that is stopped without one would stay so. */
   async stop(vm: SeenVm, mark: Mark, context: CallContext): Promise<PlatformTask> {
     if (!isOn(vm)) return taskOf('stop', vm, NO_TASK);
+    refuseForeignText(vm);
     await this.#marks.set(vm.ref, formatMark(mark), context);
     try {
       return taskOf('stop', vm, await this.switchOff(vm, context));
@@ -64,7 +73,7 @@ export class Power {
     if (vm.mark !== formatMark(mark)) {
       throw new MaintenanceError(
         'OperatorInterfered',
-        `${vm.props.name} was stopped by ${vm.mark ?? 'somebody else'}`,
+        `${vm.props.name} was stopped by ${oneLine(vm.mark ?? 'somebody else', 200)}`,
       );
     }
     return taskOf('start', vm, await this.switchOn(vm, context));
@@ -90,10 +99,10 @@ export class Power {
     return running && taskOf(turn, vm, running.task.value);
   }
 
-  /** The latest task that switched it on, or tried to. */
-  lastStart({ props, world }: SeenVm): TaskInfo | undefined {
+  /** The latest task that switched it, or tried to. */
+  last(turn: 'stop' | 'start', { props, world }: SeenVm): TaskInfo | undefined {
     return recentTasks(props, world)
-      .filter(({ descriptionId }) => descriptionId === POWER_TASKS.start)
+      .filter(({ descriptionId }) => descriptionId === POWER_TASKS[turn])
       .sort((a, b) => a.queueTime.localeCompare(b.queueTime))
       .at(-1);
   }
@@ -105,12 +114,16 @@ export class Power {
   ): Promise<TaskStatus> {
     const vm = await this.#look(subject, context);
     if (isOn(vm) === (turn === 'start')) {
-      if (turn === 'start' && vm.mark !== undefined) await this.#marks.clear(vm.ref, context);
+      if (turn === 'start') await this.#clearMark(vm, context);
       return { state: 'done' };
     }
     const status = await this.pollSwitch(turn, id, vm, context);
-    if (status.state === 'failed' && turn === 'stop') await this.#marks.clear(vm.ref, context);
+    if (status.state === 'failed' && turn === 'stop') await this.#clearMark(vm, context);
     return status;
+  }
+
+  async #clearMark({ ref, mark }: SeenVm, context: CallContext): Promise<void> {
+    if (parseMark(mark)) await this.#marks.clear(ref, context);
   }
 
   /** How switching stands of a VM that is not yet as it should be. */
@@ -122,9 +135,10 @@ export class Power {
   ): Promise<TaskStatus> {
     if (this.find(turn, vm)) return { state: 'running', detail: turn };
     if (task.startsWith(GUEST)) {
-      if (Date.now() < Number(task.slice(GUEST.length)) + GUEST_MS) {
-        return { state: 'running', detail: 'the guest shuts down' };
-      }
+      const deadline = Number(task.slice(GUEST.length)) + GUEST_MS;
+      if (Date.now() < deadline) return { state: 'running', detail: 'the guest shuts down' };
+      const last = this.last('stop', vm);
+      if (last?.state === 'error' && Date.parse(last.queueTime) >= deadline) return statusOf(turn, last);
       await this.#vim.startTask(vm.ref, 'PowerOffVM_Task', {}, context);
       return { state: 'running', detail: 'switched off, since the guest did not shut down' };
     }

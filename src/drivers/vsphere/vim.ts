@@ -89,6 +89,11 @@ export class Vim {
     });
   }
 
+  /** Makes calls of which the later ones use what the earlier ones were given; all again when the session is lost. */
+  async inOneSession<T>(context: CallContext, calls: () => Promise<T>): Promise<T> {
+    return this.#login.within(context, calls);
+  }
+
   /** Starts a task; resolves to its reference. */
   async startTask(
     on: Ref,

@@ -151,3 +151,4 @@ export const customFieldDef = z.object({
   name: z.string(),
   managedObjectType: optional(z.string()),
 });
+export type CustomFieldDef = z.output<typeof customFieldDef>;

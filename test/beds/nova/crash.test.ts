@@ -52,6 +52,8 @@ test('a worker that is killed in each step of a host is replaced, and nothing is
   await killWhile('compute-1 is worked on', async () => site.isWorkedOn('compute-1'));
   await killAt('after', REQUESTS.enable);
   await killAt('after', REQUESTS.start);
+  // That is how verifying begins.
+  await killAt('before', REQUESTS.serversOf('compute-1'));
   const report = await site.report(session);
 
   assert.equal(report.state, 'MAINTENANCE_DONE', report.reason);
@@ -120,6 +122,20 @@ describe('a session that is cancelled puts its host back, in whatever step it is
       name: 'restore',
       host: 'compute-5',
       reach: heldAt('after', () => REQUESTS.enable),
+      moved: 1,
+      worked: true,
+    },
+    {
+      name: 'verify',
+      host: 'compute-6',
+      reach: async (host) => {
+        const enabled = site.gateway.hold('after', REQUESTS.enable);
+        await enabled.reached;
+        const look = site.gateway.hold('before', REQUESTS.serversOf(host));
+        enabled.release();
+        await look.reached;
+        return look.release;
+      },
       moved: 1,
       worked: true,
     },

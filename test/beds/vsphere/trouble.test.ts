@@ -91,14 +91,40 @@ describe('a cold move', () => {
     );
   });
 
-  test('after which the VM does not start holds the host by its name', async () => {
+  const refusal = {
+    method: 'PowerOnVM_Task',
+    action: 'fault',
+    fault: 'InsufficientFailoverResourcesFault',
+  } as const;
+  const giveVm = async () => {
     await site.operator('vm.migrate', '-host', '/DC0/host/DC0_C0/DC0_C0_H3', 'DC0_C0_H0_VM0');
     await site.bed.reset();
-    await site.bed.fail({
-      method: 'PowerOnVM_Task',
-      action: 'fault',
-      fault: 'InsufficientFailoverResourcesFault',
-    });
+  };
+
+  test('after which the VM does not start holds the host, and continue starts it', async () => {
+    await giveVm();
+    await site.bed.fail(refusal);
+    const session = await site.session(coldly);
+    await site.until(session, ({ hosts }) => hosts.held === 1);
+    await session.signal('continue');
+    const report = await site.report(session);
+    assert.equal(report.state, 'MAINTENANCE_DONE', report.reason);
+    assert.deepEqual(await site.objections(), []);
+  });
+
+  test('that everybody has left in the middle is seen to its end by reconcile', async () => {
+    await giveVm();
+    await site.bed.turn({ relocateMs: 2_000 });
+    const session = await site.session(coldly);
+    await site.seen(({ operation, ended }) => operation === 'relocate' && !ended);
+    await site.terminate(session, coldly.hosts);
+    assert.deepEqual((await site.reconcile()).putBack, coldly.hosts);
+    assert.deepEqual(await site.objections(), []);
+  });
+
+  test('after which the VM does not start holds the host by its name', async () => {
+    await giveVm();
+    await site.bed.fail(refusal);
     const session = await site.session(coldly);
     const { held } = await site.until(session, ({ hosts }) => hosts.held === 1);
     assert.equal(held[0]?.step, 'drain');

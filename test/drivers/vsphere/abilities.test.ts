@@ -23,6 +23,12 @@ function judge(
 }
 
 describe('a VM', () => {
+  test("whose attribute is somebody else's is not stopped, since our mark would have no place", () => {
+    const reason = 'its attribute haulout says "ask Bob", which is not ours to write over; empty it';
+    assert.deepEqual(judge(marked('ask Bob')), { cold: reason, stop: reason });
+    assert.deepEqual(judge(marked('haulout session=s host=h')), {});
+  });
+
   test('that runs leaves in every way', () => {
     assert.deepEqual(judge({}), {});
   });

@@ -42,7 +42,7 @@ describe('a fault', () => {
 
 describe('how far a cold move is', () => {
   test('can be read from what was written', () => {
-    const ticket = { to: 'host-9', phase: 'over', task: 'task-77' } as const;
+    const ticket = { from: 'host-1', to: 'host-9', phase: 'over', task: 'task-77' } as const;
     assert.deepEqual(parseTicket(formatTicket(ticket)), ticket);
   });
 
@@ -50,9 +50,10 @@ describe('how far a cold move is', () => {
     undefined,
     '',
     'haulout session=s host=h',
-    'haulout cold-move to=host-9 phase=sideways task=t',
-    'haulout cold-move to=host-9 phase=over',
-    ' haulout cold-move to=host-9 phase=over task=t',
+    'haulout cold-move from=host-1 to=host-9 phase=sideways task=t',
+    'haulout cold-move from=host-1 to=host-9 phase=over',
+    'haulout cold-move to=host-9 phase=over task=t',
+    ' haulout cold-move from=host-1 to=host-9 phase=over task=t',
   ]) {
     test(`is not read from ${JSON.stringify(text)}`, () => assert.equal(parseTicket(text), undefined));
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { MaintenanceError } from '../../../src/core/errors.ts';
-import { hostNamesOf, toHost, toInstance, toInventory } from '../../../src/drivers/vsphere/inventory.ts';
+import { toHost, toInstance, toInventory } from '../../../src/drivers/vsphere/inventory.ts';
 import { toWorld } from '../../../src/drivers/vsphere/world.ts';
 import { cluster, host, marked, reading, ref, task, vm } from './world.ts';
 
@@ -25,9 +25,43 @@ describe('a host', () => {
       host('host-2', { name: 'esx' }, ref('ClusterComputeResource', 'domain-2')),
     );
     assert.deepEqual(
-      [...hostNamesOf(twins.world).values()],
+      toInventory(twins).hosts.map(({ name }) => name),
       ['/DC0/host/cluster domain-1/esx', '/DC0/host/cluster domain-2/esx'],
     );
+  });
+
+  test('does not share a label with one in another cluster of the same name', () => {
+    const there = ref('ClusterComputeResource', 'domain-2');
+    const namesakes = reading(
+      cluster({}),
+      cluster({}, 'domain-2', { name: 'cluster domain-1', parent: ref('Folder', 'group-h2') }),
+      host('host-1'),
+      host('host-2', { datastore: [ref('Datastore', 'datastore-2')] }, there),
+      vm('vm-1', {
+        'runtime.host': ref('HostSystem', 'host-2'),
+        datastore: [ref('Datastore', 'datastore-2')],
+      }),
+    );
+    const { hosts, instances } = toInventory(namesakes);
+    assert.deepEqual(
+      hosts.map(({ labels }) => labels),
+      [
+        {
+          cluster: '/DC0/host/cluster domain-1',
+          datacenter: 'DC0',
+          'datastore:/DC0/datastore/LocalDS_0': 'mounted',
+        },
+        {
+          cluster: '/DC1/host/cluster domain-1',
+          datacenter: 'DC1',
+          'datastore:/DC1/datastore/LocalDS_0': 'mounted',
+        },
+      ],
+    );
+    assert.deepEqual(instances[0]?.requires, {
+      cluster: '/DC1/host/cluster domain-1',
+      'datastore:/DC1/datastore/LocalDS_0': 'mounted',
+    });
   });
 
   for (const [why, more, standing] of [
@@ -89,15 +123,24 @@ describe('an instance', () => {
     ['stopped', { 'runtime.powerState': 'suspended' }],
     ['error', { 'runtime.connectionState': 'inaccessible' }],
     ['moving', { recentTask: [ref('Task', 'task-1')] }],
-    [
-      'moving',
-      { 'runtime.powerState': 'poweredOff', ...marked('haulout cold-move to=host-2 phase=over task=task-9') },
-    ],
   ] as const) {
     test(`is ${state}: ${JSON.stringify(more)}`, () => {
       const instance = of(more, task('task-1', {}));
       assert.equal(instance?.state, state);
       assert.equal(instance.stoppedBy, undefined);
+    });
+  }
+
+  for (const [what, state, to, phase, powerState] of [
+    ['is off on its way', 'moving', 'host-2', 'over', 'poweredOff'],
+    ['is off where it was, since it does not start', 'moving', 'host-2', 'stuck', 'poweredOff'],
+    ['is off at its target, since it does not start', 'error', 'host-1', 'stuck', 'poweredOff'],
+    ['was started at its target by hand', 'running', 'host-1', 'stuck', 'poweredOn'],
+  ] as const) {
+    test(`that ${what} leaves its host still, and is ${state}`, () => {
+      const text = `haulout cold-move from=host-1 to=${to} phase=${phase} task=task-9`;
+      const { state: seen, leaving } = of({ 'runtime.powerState': powerState, ...marked(text) }) ?? {};
+      assert.deepEqual([seen, leaving], [state, 'host-1.example.org']);
     });
   }
 
