@@ -9,14 +9,7 @@ import type { Driver, PlatformTask } from '../src/drivers/driver.ts';
 import type { HostRef, SiteActivities } from './contract.ts';
 import type { InventoryCache } from './inventory-cache.ts';
 import { perform, type Io } from './io.ts';
-import {
-  abortTask,
-  driveTask,
-  followTask,
-  locateSettled,
-  throwIfOff,
-  type TaskEnd,
-} from './platform-task.ts';
+import { driveTask, followTask, locateSettled, throwIfOff, type TaskEnd } from './platform-task.ts';
 
 /** Names shown in a message before the rest is only counted. */
 const NAMES_SHOWN = 10;
@@ -105,12 +98,16 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
         const mark = ownMark(host, ref);
         if (mark && host.standing !== 'in-service') {
           await seeThrough('uncordon', ref.host, io, () => driver.uncordon(ref.host, mark, io.uncut));
+          await expectUncordoned(ref, io);
           inventory.noteStanding(ref.host, 'in-service');
         }
-        const stopped: InstanceRef[] = instances
-          .filter(({ state, stoppedBy }) => state === 'stopped' && isOurs(parseMark(stoppedBy), ref))
-          .map(({ id, name }) => ({ id, name }));
-        return { stopped };
+        // Somebody may have moved them away; and the mark comes off those that somebody has started, too.
+        const elsewhere = (await inventory.snapshot(io)).stoppedFor(ref.host);
+        const ours = [...instances, ...elsewhere].filter(({ stoppedBy }) =>
+          isOurs(parseMark(stoppedBy), ref),
+        );
+        const stopped = new Map(ours.map(({ id, name }): [string, InstanceRef] => [id, { id, name }]));
+        return { stopped: [...stopped.values()] };
       }),
 
     settleHost: (ref) =>
@@ -158,6 +155,13 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
       }),
   };
 
+  /** What answers in the platform's place may say yes to anything. */
+  async function expectUncordoned(ref: HostRef, io: Io): Promise<void> {
+    const { host } = await driver.inspect(ref.host, io);
+    if (!ownMark(host, ref)) return;
+    throw new MaintenanceError('PlatformError', `${ref.host} still carries our mark after it was uncordoned`);
+  }
+
   /** How a host stands while it is worked on. */
   function standingAtWork({ takesInstances }: Host): HostStanding {
     if (driver.capabilities.maintenanceMode) return 'maintenance';
@@ -165,7 +169,9 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
   }
 
   async function settle(task: PlatformTask, io: Io, abort: boolean): Promise<void> {
-    throwIfOff(abort ? await abortTask(driver, task) : await followTask(driver, io, task));
+    // A move of several steps is not aborted, and one that is asked to end may yet come to its end.
+    if (abort) await driver.cancelTask(task, io);
+    throwIfOff(await followTask(driver, io, task));
   }
 
   /** Instances that were switched off to leave the host, by somebody who does not see to them any more. */
@@ -206,7 +212,8 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
     const { host } = await driver.inspect(ref.host, io);
     if (expected.includes(host.standing)) return host;
     const vendor = cause?.vendor ?? cause?.message;
-    throw new MaintenanceError(code, `${ref.host} is "${host.standing}", not "${expected[0]}"`, {
+    const failed = code === 'EnterFailed' ? 'did not enter maintenance' : 'did not leave maintenance';
+    throw new MaintenanceError(code, `${ref.host} ${failed}, and is "${host.standing}"`, {
       ...(vendor === undefined ? {} : { vendor }),
       ...(cause === undefined ? {} : { cause }),
     });

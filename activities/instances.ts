@@ -8,7 +8,7 @@ import type { HostRef, SiteActivities } from './contract.ts';
 import { isOurs, markOf } from './host.ts';
 import type { InventoryCache } from './inventory-cache.ts';
 import { perform } from './io.ts';
-import { driveTask, throwIfOff, type TaskEnd } from './platform-task.ts';
+import { driveTask, locateSettled, throwIfOff, type TaskEnd } from './platform-task.ts';
 
 type InstanceActivities = Pick<SiteActivities, 'moveInstance' | 'stopInstance' | 'startInstance'>;
 
@@ -34,8 +34,7 @@ export function createInstanceActivities(driver: Driver, inventory: InventoryCac
         );
         if (!after) return { result: 'gone' };
         throwIfOff(end);
-        if (after.host === from) throw notMoved(name, from, target, end, io.signal.aborted);
-        inventory.noteMoved(id, after.host);
+        // Whoever finds it broken does not see by whom: it is told of now, wherever it is.
         if (after.state === 'error') {
           throw new MaintenanceError(
             'InstanceFailed',
@@ -43,13 +42,15 @@ export function createInstanceActivities(driver: Driver, inventory: InventoryCac
             vendorOf(end),
           );
         }
+        if (after.host === from) throw notMoved(name, from, target, end, io.signal.aborted);
+        inventory.noteMoved(id, after.host);
         return { result: 'moved', to: after.host, foundStopped };
       }),
 
     stopInstance: (ref) =>
       perform(async (io) => {
         const { id, name } = ref.instance;
-        const before = await driver.locate(id, io);
+        const before = await locateSettled(driver, io, id);
         if (before?.host !== ref.host) return { result: 'gone' };
         if (isRunning(before)) {
           const end = await driveTask(driver, io, {

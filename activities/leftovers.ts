@@ -21,8 +21,8 @@ export function createLeftoverActivities(
       perform(async (io) => {
         const { hosts, instances } = await driver.inventory(io);
         const marks = new Map<string, Mark>();
-        for (const { state, stoppedBy } of instances) {
-          const mark = state === 'stopped' ? parseMark(stoppedBy) : undefined;
+        for (const { stoppedBy } of instances) {
+          const mark = parseMark(stoppedBy);
           if (mark) marks.set(mark.host, mark);
         }
         for (const { name, cordonReason } of hosts) {

@@ -59,7 +59,7 @@ export function followTask(driver: Driver, io: Io, task: PlatformTask, tell?: Te
  */
 export async function locateSettled(driver: Driver, io: Io, id: string): Promise<Instance | undefined> {
   const instance = await driver.locate(id, io);
-  if (instance?.leaving === undefined) return instance;
+  if (!instance || (instance.leaving === undefined && instance.state !== 'moving')) return instance;
   const task = await driver.findTask('move', id, io);
   if (task) throwIfOff(await followTask(driver, io, task));
   return driver.locate(id, io);
@@ -71,7 +71,7 @@ export function throwIfOff(end: TaskEnd): void {
 }
 
 /** Asks the platform to end the task, and sees it to its end. */
-export async function abortTask(driver: Driver, task: PlatformTask): Promise<TaskEnd> {
+async function abortTask(driver: Driver, task: PlatformTask): Promise<TaskEnd> {
   const signal = AbortSignal.timeout(ABORT_MS);
   await driver.cancelTask(task, { signal });
   return follow(

@@ -19,6 +19,9 @@ const HINDRANCES: readonly (readonly [key: RegExp, reason: string])[] = [
 /** Migrations that are over. One that is `finished` waits for somebody to confirm it, and blocks nothing. */
 const OVER = ['completed', 'done', 'confirmed', 'reverted', 'failed', 'error', 'cancelled', 'finished'];
 
+/** It is not on its way any more. */
+export const isMigrationOver = (status: string): boolean => OVER.includes(status);
+
 const NAMED = 5;
 
 export function abilityOf(server: WireServer, instance: Instance): InstanceAbility {
@@ -89,7 +92,7 @@ function busyWarnings(host: string, servers: readonly WireServer[]): string[] {
 
 function migrationWarnings(host: string, migrations: readonly WireMigration[]): string[] {
   const from = migrations.filter(({ source_compute: source }) => source === host);
-  const arriving = migrations.filter((one) => one.dest_compute === host && !OVER.includes(one.status));
+  const arriving = migrations.filter((one) => one.dest_compute === host && !isMigrationOver(one.status));
   const revertible = from.filter(({ status }) => status === 'finished');
   const queued = from.filter(({ status }) => status === 'queued');
   const warn = (what: string, which: readonly WireMigration[]): string[] =>

@@ -129,6 +129,12 @@ function toCloud(raw: RawCloud, { source, spell }: Found): Cloud {
   if (caFile !== undefined && !isReadable(caFile)) {
     problems.push(`${source}: ${spell('cacert')}: ${caFile} cannot be read`);
   }
+  const { compute_default_microversion: microversion } = raw;
+  if (microversion !== undefined && !isSupported(microversion)) {
+    problems.push(
+      `${source}: ${spell('compute_default_microversion')} "${microversion}" must be 2.71 or newer; leave it out, and the best one is found`,
+    );
+  }
   if (problems.length > 0 || face === undefined || credentials === undefined)
     throw new SettingsError(problems);
   return {
@@ -141,6 +147,12 @@ function toCloud(raw: RawCloud, { source, spell }: Found): Cloud {
     ...(raw.region_name ? { region: raw.region_name } : {}),
     ...(raw.compute_default_microversion ? { computeMicroversion: raw.compute_default_microversion } : {}),
   };
+}
+
+/** Microversions count: 2.9 is before 2.71. */
+function isSupported(version: string): boolean {
+  const minor = /^2\.(\d{1,4})$/.exec(version)?.[1];
+  return minor !== undefined && Number(minor) >= 71;
 }
 
 function credentialsOf(

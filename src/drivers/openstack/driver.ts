@@ -16,9 +16,18 @@ import type {
 } from '../driver.ts';
 import { isGone } from '../gone.ts';
 import { type PlatformDefinition, requestTimeout } from '../platform.ts';
-import { abilityOf, obstaclesOf } from './abilities.ts';
+import { abilityOf, isMigrationOver, obstaclesOf } from './abilities.ts';
 import { findCloud, type Cloud } from './clouds.ts';
-import { hostServices, isCompute, shapesOf, toGroup, toHost, toInstance, type Shape } from './inventory.ts';
+import {
+  hostServices,
+  isBetweenHosts,
+  isCompute,
+  shapesOf,
+  toGroup,
+  toHost,
+  toInstance,
+  type Shape,
+} from './inventory.ts';
 import { Keystone } from './keystone.ts';
 import { Masakari } from './masakari.ts';
 import { Membership } from './membership.ts';
@@ -28,7 +37,7 @@ import { Placement } from './placement.ts';
 import { Power } from './power.ts';
 import { readReason, reasonOf } from './reason.ts';
 import { SingleFlight } from '../../core/single-flight.ts';
-import type { WireServer, WireService } from './wire.ts';
+import type { WireMigration, WireServer, WireService } from './wire.ts';
 
 const configSchema = z.strictObject({
   cloud: z
@@ -63,7 +72,7 @@ const CAPABILITIES: Capabilities = {
 /** Capacity and labels of a host change rarely: whoever looks at one host takes those read lately. */
 const SHAPES_FRESH_MS = 5 * 60_000;
 
-/** Migrations to and from a host that the precheck looks at, newest first. */
+/** Migrations to and from a host that are looked at, newest first. */
 const MIGRATIONS_CHECKED = 100;
 
 class OpenStackDriver implements Driver {
@@ -124,10 +133,7 @@ class OpenStackDriver implements Driver {
   }
 
   async precheck(name: string, _request: MaintenanceRequest, context: CallContext): Promise<HostCheck> {
-    const [{ service, shapes, servers }, migrations] = await Promise.all([
-      this.#look(name, context),
-      this.#nova.migrations({ host: name }, MIGRATIONS_CHECKED, context),
-    ]);
+    const { service, shapes, servers, migrations } = await this.#look(name, context);
     const host = toHost(service, shapes.get(name));
     const instances = await this.#toInstances(servers, shapes, context);
     const byId = new Map(servers.map((server) => [server.id, server]));
@@ -228,14 +234,41 @@ class OpenStackDriver implements Driver {
   async #look(
     host: string,
     context: CallContext,
-  ): Promise<{ service: WireService; shapes: ReadonlyMap<string, Shape>; servers: WireServer[] }> {
+  ): Promise<{
+    service: WireService;
+    shapes: ReadonlyMap<string, Shape>;
+    servers: WireServer[];
+    /** To and from the host, finished ones too. */
+    migrations: WireMigration[];
+  }> {
     const service = await this.#service(host, context);
-    if (!isCompute(service)) return { service, shapes: new Map(), servers: [] };
-    const [shapes, servers] = await Promise.all([
+    if (!isCompute(service)) return { service, shapes: new Map(), servers: [], migrations: [] };
+    const [shapes, servers, migrations] = await Promise.all([
       this.#shapesWith(host, context),
       this.#nova.servers({ host }, context),
+      this.#nova.migrations({ host }, MIGRATIONS_CHECKED, context),
     ]);
-    return { service, shapes, servers };
+    const arriving = await this.#arrivingAt(host, servers, migrations, context);
+    return { service, shapes, servers: [...servers, ...arriving], migrations };
+  }
+
+  /** Servers that are on their way to the host count as there: they would arrive while it is worked on. */
+  async #arrivingAt(
+    host: string,
+    there: readonly WireServer[],
+    migrations: readonly WireMigration[],
+    context: CallContext,
+  ): Promise<WireServer[]> {
+    const known = new Set(there.map(({ id }) => id));
+    const found: WireServer[] = [];
+    for (const { dest_compute: to, status, instance_uuid: id } of migrations) {
+      if (to !== host || isMigrationOver(status) || known.has(id)) continue;
+      known.add(id);
+      // A record may stay open for ever; the server says whether it moves.
+      const server = await this.#nova.server(id, context);
+      if (server && isBetweenHosts(server)) found.push({ ...server, host });
+    }
+    return found;
   }
 
   async #service(host: string, context: CallContext): Promise<WireService> {
@@ -257,15 +290,16 @@ class OpenStackDriver implements Driver {
     context: CallContext,
   ): Promise<Instance[]> {
     const groupsOf = await this.#membership.of(servers, context);
-    const awaitUs = new Set<string>();
+    const left = new Map<string, string>();
     for (const server of servers) {
-      if (await this.#migrations.awaitsUs(server, context)) awaitUs.add(server.id);
+      const from = await this.#migrations.awaitsUsFrom(server, context);
+      if (from !== undefined) left.set(server.id, from);
     }
     return servers.map((server) =>
       toInstance(server, {
         groups: groupsOf(server),
         labels: shapes.get(server.host)?.labels ?? {},
-        awaitsUs: awaitUs.has(server.id),
+        leaving: left.get(server.id),
       }),
     );
   }

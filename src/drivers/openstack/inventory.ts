@@ -123,14 +123,14 @@ export interface ServerContext {
   groups: readonly string[];
   /** Labels of the host it is on. */
   labels: Readonly<Record<string, string>>;
-  /** It waits for us to confirm that we have moved it cold. */
-  awaitsUs: boolean;
+  /** It waits for us to confirm that we have moved it cold, off this host. */
+  leaving?: string | undefined;
 }
 
-export function toInstance(server: WireServer, { groups, labels, awaitsUs }: ServerContext): Instance {
+export function toInstance(server: WireServer, { groups, labels, leaving }: ServerContext): Instance {
   const { flavor, metadata } = server;
-  const state = awaitsUs ? 'moving' : stateOf(server);
-  const mark = state === 'stopped' ? metadata[STOP_MARK] : undefined;
+  const state = leaving === undefined ? stateOf(server) : 'moving';
+  const mark = metadata[STOP_MARK];
   const wish = wishOf(server);
   return {
     id: server.id,
@@ -146,12 +146,14 @@ export function toInstance(server: WireServer, { groups, labels, awaitsUs }: Ser
     groups,
     requires: requirementsOf(server, labels),
     ...(mark === undefined ? {} : { stoppedBy: mark }),
+    ...(leaving === undefined ? {} : { leaving }),
     ...(wish === undefined ? {} : { wish }),
   };
 }
 
-function stateOf({ status, vmState, taskState }: WireServer): InstanceState {
-  if (vmState === 'error') return 'error';
+function stateOf({ status, vmState, taskState, runs }: WireServer): InstanceState {
+  // Its guest may go on running: then the host must not be worked on.
+  if (vmState === 'error') return runs ? 'running' : 'error';
   // A server that is being built cannot be moved before it is there.
   if (vmState === 'building' || isBetweenHosts({ taskState })) return 'moving';
   switch (vmState) {
@@ -202,17 +204,17 @@ function requirementsOf(
 function wishOf({ tags, locked, lockedReason }: WireServer): Instance['wish'] {
   const wishes = tags.filter((tag) => tag.startsWith(WISH_TAG));
   const [tag] = wishes;
-  const mode = wishes.length === 1 && tag !== undefined ? MODES[tag.slice(WISH_TAG.length)] : undefined;
+  const mode = wishes.length === 1 && tag !== undefined ? MODES.get(tag.slice(WISH_TAG.length)) : undefined;
   if (mode !== undefined && tag !== undefined) return { mode, saidBy: `its tag ${tag}` };
   if (!locked) return undefined;
   return { mode: 'ask', saidBy: `its lock${lockedReason === undefined ? '' : ` (${lockedReason})`}` };
 }
 
-const MODES: Readonly<Record<string, NonNullable<Instance['wish']>['mode']>> = {
-  poweroff: 'stop',
-  live_migrate: 'live',
-  notify: 'ask',
-};
+const MODES: ReadonlyMap<string, NonNullable<Instance['wish']>['mode']> = new Map([
+  ['poweroff', 'stop'],
+  ['live_migrate', 'live'],
+  ['notify', 'ask'],
+]);
 
 export function toGroup({ id, name, policy, rules }: WireGroup): Group {
   const { max_server_per_host: max } = rules;

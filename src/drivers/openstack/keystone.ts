@@ -58,6 +58,17 @@ export class Keystone {
     return endpointOf(catalog, types, this.#cloud);
   }
 
+  /** Whether the catalog has a service in our region. */
+  async offers(types: readonly string[], context: CallContext): Promise<boolean> {
+    if (types.some((type) => this.#cloud.endpoints[type] !== undefined)) return true;
+    const { catalog } = await this.token(context);
+    const { region } = this.#cloud;
+    return catalog.some(
+      ({ type, endpoints }) =>
+        types.includes(type) && endpoints.some((one) => region === undefined || one.region === region),
+    );
+  }
+
   close(): Promise<void> {
     return this.#transport.close();
   }

@@ -61,7 +61,7 @@ export class Migrations {
 
   /** The move that is under way, whoever began it; one that we have to confirm is not over. */
   async find(server: WireServer, context: CallContext): Promise<PlatformTask | undefined> {
-    if (!isBetweenHosts(server) && !(await this.awaitsUs(server, context))) return undefined;
+    if (!isBetweenHosts(server) && !(await this.#awaitsUs(server, context))) return undefined;
     const [last, [newest, before]] = await Promise.all([
       this.#lastMove(server.id, context),
       this.#nova.migrations({ instance_uuid: server.id }, 2, context),
@@ -78,8 +78,14 @@ export class Migrations {
     });
   }
 
-  /** Whether it was we who moved it cold and have yet to confirm that. */
-  async awaitsUs(server: WireServer, context: CallContext): Promise<boolean> {
+  /** The host that it leaves, if it was we who moved it cold and have yet to confirm that. */
+  async awaitsUsFrom(server: WireServer, context: CallContext): Promise<string | undefined> {
+    if (!(await this.#awaitsUs(server, context))) return undefined;
+    const [newest] = await this.#nova.migrations({ instance_uuid: server.id }, 1, context);
+    return newest?.source_compute ?? server.host;
+  }
+
+  async #awaitsUs(server: WireServer, context: CallContext): Promise<boolean> {
     if (server.vmState !== 'resized') return false;
     const last = await this.#lastMove(server.id, context);
     return last?.action === 'migrate' && (await this.#isOurs(last, context));
@@ -180,7 +186,7 @@ export class Migrations {
     } catch (error) {
       // Nova says that it is finished a moment before it can be confirmed.
       const early = error instanceof MaintenanceError && /^(MoveRefused|PlatformBusy)$/.test(error.code);
-      if (!early) throw error;
+      if (!early && !isConfirmed(error)) throw error;
     }
     return { state: 'running', detail: 'confirming' };
   }
@@ -244,6 +250,10 @@ function progressOf(running: RunningMigration): { progress?: number; detail: str
   if (!total || left === null || left === undefined) return { detail: status };
   return { progress: Math.round((100 * (total - left)) / total), detail: status };
 }
+
+/** Somebody else was quicker. */
+const isConfirmed = (error: unknown): boolean =>
+  error instanceof MaintenanceError && /has not been resized/.test(error.vendor ?? '');
 
 /** Over already, or just being aborted: what comes of it is seen by following it. */
 async function unlessOver(abort: Promise<void>): Promise<void> {

@@ -13,6 +13,7 @@ import {
   aggregateList,
   anything,
   apiVersion,
+  changedService,
   groupPage,
   hypervisorPage,
   migrationList,
@@ -68,11 +69,26 @@ export class Nova {
   }
 
   async disableService(id: string, reason: string, context: CallContext): Promise<void> {
-    await this.#call('PUT', servicePath(id), { status: 'disabled', disabled_reason: reason }, context);
+    await this.#setService(id, { status: 'disabled', disabled_reason: reason }, context);
   }
 
   async enableService(id: string, context: CallContext): Promise<void> {
-    await this.#call('PUT', servicePath(id), { status: 'enabled' }, context);
+    await this.#setService(id, { status: 'enabled' }, context);
+  }
+
+  /** What answers in Nova's place may say yes to anything. */
+  async #setService(
+    id: string,
+    wanted: { status: string; disabled_reason?: string },
+    context: CallContext,
+  ): Promise<void> {
+    const { body } = await this.#call('PUT', servicePath(id), wanted, context);
+    const { status } = changedService.safeParse(body).data?.service ?? {};
+    if (status === wanted.status) return;
+    throw new MaintenanceError(
+      'PlatformGarbled',
+      `Nova was to set service ${id} to ${wanted.status}, and does not say so`,
+    );
   }
 
   hypervisors(context: CallContext): Promise<WireHypervisor[]> {
@@ -266,7 +282,7 @@ function interpretError({ method, path, status, text }: ErrorAnswer): Maintenanc
       // Only Nova itself knows what is gone; a gateway before it does not.
       return kind === 'itemNotFound' ? undefined : fail('PlatformGarbled');
     case 409:
-      if (/in task_state (?!None)/.test(vendor)) return fail('PlatformBusy');
+      if (/in (task_state (?!None)|vm_state building)/.test(vendor)) return fail('PlatformBusy');
       return path.endsWith('/action') ? fail('MoveRefused') : undefined;
     default:
       return undefined;

@@ -13,6 +13,15 @@ type Turn = 'stop' | 'start';
 /** The id of a task that had nothing to do. */
 const NOTHING_ASKED = 'none';
 
+/** States that nobody of us brings a server into, and that starting does not end. */
+const OUT_OF_HAND: readonly string[] = [
+  'suspended',
+  'shelved',
+  'shelved_offloaded',
+  'soft-delete',
+  'rescued',
+];
+
 const PASSING = { stop: 'powering-off', start: 'powering-on' } as const;
 
 export class Power {
@@ -42,6 +51,9 @@ export class Power {
     mark: Mark,
     context: CallContext,
   ): Promise<PlatformTask> {
+    if (OUT_OF_HAND.includes(vmState)) {
+      throw new MaintenanceError('OperatorInterfered', `${name} was made ${vmState} by somebody else`);
+    }
     if (vmState !== 'stopped') return taskOf('start', id, NOTHING_ASKED);
     const stopper = metadata[STOP_MARK];
     if (stopper !== markText(mark)) {

@@ -28,9 +28,9 @@ export class Service {
     this.#options = options;
   }
 
-  /** Whether the catalog has it. */
-  async exists(context: CallContext): Promise<boolean> {
-    return (await this.#options.keystone.endpoint(this.#options.types, context)) !== undefined;
+  /** Whether the catalog has it in our region. */
+  exists(context: CallContext): Promise<boolean> {
+    return this.#options.keystone.offers(this.#options.types, context);
   }
 
   async call<T>(call: Call<T>): Promise<Answer<T>> {

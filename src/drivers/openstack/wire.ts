@@ -77,6 +77,9 @@ const flavor = z.object({
   extra_specs: z.record(text, text).default({}),
 });
 
+/** A power_state. */
+const RUNNING = 1;
+
 const placed = z
   .object({
     id: text,
@@ -119,6 +122,8 @@ const placed = z
     host: raw['OS-EXT-SRV-ATTR:host'],
     vmState: raw['OS-EXT-STS:vm_state'],
     taskState: raw['OS-EXT-STS:task_state'] ?? undefined,
+    /** Its hypervisor says so, whatever Nova makes of it. */
+    runs: raw['OS-EXT-STS:power_state'] === RUNNING,
   }));
 export type WireServer = z.output<typeof placed>;
 
@@ -209,3 +214,6 @@ export const segmentPage = z.object({ segments: z.array(z.object({ uuid: text })
 export const haHostPage = z.object({
   hosts: z.array(z.object({ uuid: text, name: text, on_maintenance: z.boolean() })),
 });
+
+/** The answer to a change of a service. */
+export const changedService = z.object({ service: z.object({ status: text }) });

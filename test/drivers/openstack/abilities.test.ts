@@ -12,7 +12,7 @@ const servers = (...all: Json[]) =>
 function reasons(over: Json): { live?: string; cold?: string; stop?: string } {
   const [server] = servers(over);
   assert.ok(server);
-  const instance = toInstance(server, { groups: [], labels: {}, awaitsUs: false });
+  const instance = toInstance(server, { groups: [], labels: {} });
   const { instance: judged, ...rest } = abilityOf(server, instance);
   assert.equal(judged, instance);
   return rest;

@@ -110,13 +110,17 @@ test('a Nova that gives short pages is read to the end', async () => {
   assert.equal(instances.filter((one) => one.groups.length === 1).length, 30);
 });
 
-test('a look at one host asks for its service and its servers, once the site was read', async () => {
+test('a look at one host asks for its service, its servers and those on their way, once the site was read', async () => {
   fill(10, 30, 3);
   await driver.inventory(context);
   cloud.requests.length = 0;
   const { host, instances } = await driver.inspect('compute-4', context);
   assert.deepEqual([host.name, host.capacity.memoryMb, instances.length], ['compute-4', 2000, 3]);
-  assert.deepEqual(tally(), { 'compute /os-services': 1, 'compute /servers/detail': 1 });
+  assert.deepEqual(tally(), {
+    'compute /os-services': 1,
+    'compute /servers/detail': 1,
+    'compute /os-migrations': 1,
+  });
   assert.equal(cloud.asked('compute')[1]?.query.get('host'), 'compute-4');
   assert.equal(cloud.asked('compute')[1]?.query.get('all_tenants'), '1');
 });

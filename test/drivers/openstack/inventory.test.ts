@@ -37,10 +37,15 @@ const server = (over: Json = {}): WireServer => {
 };
 
 const instance = (over: Json = {}, about: Partial<ServerContext> = {}): Instance =>
-  toInstance(server(over), { groups: [], labels: {}, awaitsUs: false, ...about });
+  toInstance(server(over), { groups: [], labels: {}, ...about });
 
-const state = (vm: string, task: string | null = null, status = 'ACTIVE'): string =>
-  instance({ status, 'OS-EXT-STS:vm_state': vm, 'OS-EXT-STS:task_state': task }).state;
+const state = (vm: string, task: string | null = null, status = 'ACTIVE', power = 4): string =>
+  instance({
+    status,
+    'OS-EXT-STS:vm_state': vm,
+    'OS-EXT-STS:task_state': task,
+    'OS-EXT-STS:power_state': power,
+  }).state;
 
 const flavor = (extra: Record<string, string>): Json => ({
   flavor: { vcpus: 2, ram: 4096, disk: 20, ephemeral: 0, swap: 0, extra_specs: extra },
@@ -243,13 +248,22 @@ describe('instances', () => {
 
   test('that we have to confirm are still moving', () => {
     const resized = { status: 'VERIFY_RESIZE', 'OS-EXT-STS:vm_state': 'resized' };
-    assert.equal(instance(resized, { awaitsUs: true }).state, 'moving');
+    const { state: seen, leaving } = instance(resized, { leaving: 'compute-1' });
+    assert.deepEqual([seen, leaving], ['moving', 'compute-1']);
   });
 
-  test('that are stopped say by whom, and others do not', () => {
+  test('whose guest runs although Nova has given them up hold their host', () => {
+    assert.deepEqual(
+      [state('error', null, 'ERROR', 1), state('error', null, 'ERROR', 4)],
+      ['running', 'error'],
+    );
+  });
+
+  test('say by whom they were stopped, also those that somebody has started since', () => {
     const metadata = { haulout_stopped_by: OURS };
     assert.equal(instance({ metadata, 'OS-EXT-STS:vm_state': 'stopped' }).stoppedBy, OURS);
-    assert.equal('stoppedBy' in instance({ metadata }), false, 'a mark that was left behind');
+    assert.equal(instance({ metadata }).stoppedBy, OURS);
+    assert.equal('stoppedBy' in instance(), false);
   });
 
   describe('require', () => {
