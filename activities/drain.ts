@@ -119,8 +119,9 @@ async function planInstances(
   const failures = new Map(failed.map((move) => [move.instance, move]));
   const plan: DrainPlan = { decisions: [], blocked: [], warnings: [...check.warnings] };
   const moving: { ability: InstanceAbility; action: 'live' | 'cold' }[] = [];
-  for (const ability of check.instances) {
-    const { instance } = ability;
+  for (const found of check.instances) {
+    const instance = inventory.constrained(found.instance);
+    const ability = { ...found, instance };
     const before = failures.get(instance.id);
     const verdict = decideInstance(ability, request.wishes, before?.how === 'live' ? before.tries : 0);
     if (verdict.action === 'blocked')
@@ -181,12 +182,14 @@ function decisionOf(
   target?: string,
 ): InstanceDecision {
   const limited = groups.filter((group) => snapshot.group(group)?.maxImpacted !== undefined);
+  const recoverySeconds = Math.max(0, ...limited.map((group) => snapshot.group(group)?.recoverySeconds ?? 0));
   return {
     id,
     name,
     action,
     ...(target === undefined ? {} : { target }),
     ...(limited.length === 0 ? {} : { groups: limited }),
+    ...(recoverySeconds === 0 ? {} : { recoverySeconds }),
     memoryMb: resources.memoryMb,
   };
 }

@@ -1,8 +1,12 @@
-/** `npm run bench`: what sessions cost, how that grows, how good plans are, and how soon a killed worker is replaced. */
+/**
+ * `npm run bench`: what sessions cost, how that grows, what constraints add, how good plans are, and how soon a killed
+ * worker is replaced.
+ */
 import os from 'node:os';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { runProgram } from '../src/cli/program.ts';
 import { Bed } from './bed.ts';
+import { measureConstraints } from './constraints.ts';
 import { measureGrowth } from './growth.ts';
 import { planFleets } from './planning.ts';
 import { measureRecovery } from './recovery.ts';
@@ -22,7 +26,7 @@ interface Options {
 }
 
 /** Those that need a server. */
-const ON_SERVER = ['throughput', 'growth', 'recovery'] as const;
+const ON_SERVER = ['throughput', 'growth', 'constraints', 'recovery'] as const;
 const SECTIONS = ['planning', ...ON_SERVER] as const;
 type SectionName = (typeof SECTIONS)[number];
 type Sections = Partial<Record<SectionName, Section>>;
@@ -83,6 +87,7 @@ const MEASURES: Record<
     measureThroughput(bed, { hosts, ...shapeOf(options) }, rounds, say),
   growth: (bed, { large, ...options }, say) =>
     measureGrowth(bed, shapeOf(options), large ? [100, 1_000, 10_000] : [100, 1_000], say),
+  constraints: (bed, _options, say) => measureConstraints(bed, say),
   recovery: (bed, { kills }, say) => measureRecovery(bed, kills, say),
 };
 

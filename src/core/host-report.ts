@@ -14,5 +14,7 @@ export const hostReport = z.strictObject({
   waitsFor: z.string().max(10_000).optional(),
   /** All instances have left; its share of the move budget is free. */
   drained: z.boolean().optional(),
+  /** Some of its instances are recovering; its group shares are not free yet. */
+  recovering: z.boolean().optional(),
 });
 export type HostReport = z.output<typeof hostReport>;

@@ -140,6 +140,8 @@ export class HostTable {
     out.stopped = report.stopped;
     out.total = report.total;
     if (report.drained === true) out.drained = true;
+    if (report.recovering === true) out.recovering = true;
+    else delete out.recovering;
     this.noteWait(report.host, report.waitsFor);
   }
 

@@ -91,8 +91,10 @@ export interface Group {
   policy: GroupPolicy;
   /** At most so many members on one host; absent: as the policy says (anti-affinity: 1). */
   maxPerHost?: number;
-  /** At most so many members moving or stopped at one time; absent: no limit. */
+  /** At most so many members moving, stopped or recovering at one time; absent: no limit. */
   maxImpacted?: number;
+  /** How long a member that was moved or stopped still counts as impacted once that is over; absent: not at all. */
+  recoverySeconds?: number;
 }
 
 /** Why an instance cannot leave its host in a given way; an absent reason means that it can. */

@@ -35,6 +35,8 @@ export interface OutHost {
   groupShares: Record<string, number>;
   /** Its instances have left: only its group shares for stopped instances still count. */
   drained: boolean;
+  /** Some that have left are recovering: all of its group shares still count. */
+  recovering?: boolean;
 }
 
 export interface Standing {

@@ -1,6 +1,7 @@
 /**
  * Judges a run by the journal alone: what a maintenance may never do to a datacentre, and how it has to leave it.
  */
+import type { Constraints, GroupConstraint } from '../core/constraints.ts';
 import type { Group } from '../core/inventory.ts';
 import type { JournalEntry } from './journal.ts';
 import { type HostTrace, type InstanceTrace, isInService, isUp, Replay } from './replay.ts';
@@ -52,6 +53,8 @@ export interface Expectations {
   worked?: readonly string[];
   /** Every instance has to be back where it was at first. */
   returned?: boolean;
+  /** What projects have asked for; it holds beside what the groups of the datacentre do. */
+  constraints?: Constraints;
 }
 
 /** Everything that was wrong, in the order it happened; empty when all was well. */
@@ -132,13 +135,13 @@ class Checker {
     switch (entry.type) {
       case 'instance.migration.started':
         this.#checkMoveBudgets(entry.from);
-        this.#checkImpact(entry.instance);
+        this.#checkImpact(entry);
         break;
       case 'instance.migration.ended':
         if (entry.outcome === 'ok') this.#checkMoves(entry.instance);
         break;
       case 'instance.stopped':
-        this.#checkImpact(entry.instance);
+        this.#checkImpact(entry);
         break;
       default:
         break;
@@ -166,7 +169,7 @@ class Checker {
   }
 
   #checkGroup(instance: InstanceTrace, group: Group, target: HostTrace): void {
-    const others = [...(this.#replay.members.get(group.id) ?? [])].filter((member) => member !== instance);
+    const others = this.#membersOf(group).filter((member) => member !== instance);
     const most = group.maxPerHost ?? (group.policy === 'anti-affinity' ? 1 : Infinity);
     const there = others.filter(({ host, movingTo }) => host === target.name || movingTo === target.name);
     if (there.length + 1 > most) {
@@ -184,18 +187,19 @@ class Checker {
     }
   }
 
-  #checkImpact(id: string): void {
+  /** Members that move, that we have stopped, or that recover from either. */
+  #checkImpact({ instance: id, time }: Extract<JournalEntry, { instance: string; time: string }>): void {
     const instance = this.#replay.instances.get(id);
     if (!instance) return;
     for (const group of this.#groupsOf(instance)) {
-      const impacted = [...(this.#replay.members.get(group.id) ?? [])].filter(
-        ({ movingTo, stoppedBy }) => movingTo !== undefined || stoppedBy === 'us',
+      const { maxImpacted = Infinity, recoverySeconds = 0 } = group;
+      const recoversSince = Date.parse(time) - 1000 * recoverySeconds;
+      const impacted = this.#membersOf(group).filter(
+        ({ movingTo, stoppedBy, disturbedUntil }) =>
+          movingTo !== undefined || stoppedBy === 'us' || disturbedUntil > recoversSince,
       );
-      if (impacted.length > (group.maxImpacted ?? Infinity)) {
-        this.#blame(
-          'max-impacted',
-          `${impacted.length} of group ${group.name}, at most ${group.maxImpacted}`,
-        );
+      if (impacted.length > maxImpacted) {
+        this.#blame('max-impacted', `${impacted.length} of group ${group.name}, at most ${maxImpacted}`);
       }
     }
   }
@@ -289,8 +293,24 @@ class Checker {
     return this.#expect.held?.includes(host) ?? false;
   }
 
+  /** Those of the datacentre, and those that are asked for; one of either kind may have the id of one of the other. */
   #groupsOf(instance: InstanceTrace): Group[] {
-    return instance.groups.flatMap((id) => this.#replay.groups.get(id) ?? []);
+    const { constraints } = this.#expect;
+    const own = constraints?.instances.get(instance.id)?.group;
+    const ids = new Set([...instance.groups, ...(own === undefined ? [] : [own])]);
+    return [...ids].flatMap((id) => {
+      const asked = constraints?.groups.get(id);
+      return [this.#replay.groups.get(id), asked && asGroup(asked)].filter((group) => group !== undefined);
+    });
+  }
+
+  #membersOf({ id }: Group): InstanceTrace[] {
+    const members = new Set(this.#replay.members.get(id));
+    for (const { instance, group } of this.#expect.constraints?.instances.values() ?? []) {
+      const member = group === id ? this.#replay.instances.get(instance) : undefined;
+      if (member) members.add(member);
+    }
+    return [...members];
   }
 
   #blameWork(rule: Rule, work: string, message: string): void {
@@ -304,6 +324,16 @@ class Checker {
     this.#violations.push({ rule, message, seq: this.#seq });
   }
 }
+
+const asGroup = ({ antiAffinity, maxInstancesPerHost, ...constraint }: GroupConstraint): Group => ({
+  id: constraint.group,
+  name: constraint.name ?? constraint.group,
+  policy: 'none',
+  ...(maxInstancesPerHost > 0 && { maxPerHost: maxInstancesPerHost }),
+  ...(antiAffinity && { maxPerHost: 1 }),
+  maxImpacted: constraint.maxImpactedMembers,
+  recoverySeconds: constraint.recoverySeconds,
+});
 
 /** Hosts that an entry changes something on. */
 function hostsOf(entry: JournalEntry): string[] {

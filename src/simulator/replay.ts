@@ -40,6 +40,8 @@ export interface InstanceTrace {
   moves: number;
   /** Who stopped it: we, under our mark, or somebody else. */
   stoppedBy: 'us' | 'others' | undefined;
+  /** When the last move of it ended, whichever way, or it was started after we had stopped it; epoch milliseconds. */
+  disturbedUntil: number;
 }
 
 export const isUp = ({ state, movingTo }: InstanceTrace): boolean =>
@@ -79,7 +81,7 @@ export class Replay {
           stoppedBy: parseMark(entry.mark) ? 'us' : 'others',
         });
       case 'instance.started':
-        return this.#change(entry.instance, { state: 'running', stoppedBy: undefined });
+        return this.#restart(entry);
       case 'work.started':
       case 'work.ended':
         return this.#work(entry);
@@ -128,6 +130,7 @@ export class Replay {
       movingTo: undefined,
       moves: 0,
       stoppedBy: state === 'stopped' ? 'others' : undefined,
+      disturbedUntil: -Infinity,
     };
     this.instances.set(id, trace);
     this.hosts.get(host)?.residents.add(trace);
@@ -151,7 +154,7 @@ export class Replay {
     this.hosts.get(to)?.arriving.add(instance);
   }
 
-  #arrive(id: string, host: string, { to, outcome, state }: MigrationEnded): void {
+  #arrive(id: string, host: string, { to, outcome, state, time }: MigrationEnded): void {
     const instance = this.instances.get(id);
     if (!instance) return;
     this.hosts.get(to)?.arriving.delete(instance);
@@ -161,7 +164,14 @@ export class Replay {
     instance.movingTo = undefined;
     instance.host = host;
     instance.state = state;
+    instance.disturbedUntil = Date.parse(time);
     if (outcome === 'ok') instance.moves += 1;
+  }
+
+  #restart({ instance: id, time }: Extract<JournalEntry, { type: 'instance.started' }>): void {
+    const instance = this.instances.get(id);
+    if (instance?.stoppedBy === 'us') instance.disturbedUntil = Date.parse(time);
+    this.#change(id, { state: 'running', stoppedBy: undefined });
   }
 
   #change(id: string, change: Pick<InstanceTrace, 'state' | 'stoppedBy'>): void {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { formatMark } from '../../src/core/mark.ts';
 import type { Instance } from '../../src/core/inventory.ts';
+import { constraintsOf } from '../support/constraints.ts';
 import { checkJournal, type Expectations, type Rule } from '../../src/simulator/checker.ts';
 import type { JournalEntry, JournalEvent } from '../../src/simulator/journal.ts';
 
@@ -37,6 +38,13 @@ const created = (...instances: Instance[]): JournalEvent => ({
 
 const journal = (...events: JournalEvent[]): JournalEntry[] =>
   events.map((event, index) => ({ seq: index + 1, time: '2027-01-01T00:00:00.000Z', ...event }));
+
+/** Entries that are so many milliseconds apart. */
+const paced = (milliseconds: number, ...events: JournalEvent[]): JournalEntry[] =>
+  journal(...events).map((entry) => ({
+    ...entry,
+    time: new Date(Date.parse(entry.time) + entry.seq * milliseconds).toISOString(),
+  }));
 
 const mark = (host: string): string => formatMark({ session: 's', host });
 const cordon = (host: string): JournalEvent => ({ type: 'host.cordoned', host, reason: mark(host) });
@@ -314,6 +322,57 @@ describe('more ways to break a rule', () => {
     });
     const entries = [stop('i', 'a1'), ...move('j', 'a2', 'b1'), start('i', 'a1')];
     assert.deepEqual(rules(journal(created(...members), ...entries)), ['max-impacted']);
+  });
+
+  describe('for a group whose project asks for it', () => {
+    const constraints = constraintsOf(
+      { group: 'vnf', maxImpactedMembers: 1, recoverySeconds: 2, maxInstancesPerHost: 1 },
+      ['i', 'j'],
+    );
+    const members = created(instance('i', 'a1'), instance('j', 'a2'));
+    const both = [...move('i', 'a1', 'b1'), ...move('j', 'a2', 'a1')];
+
+    test('a member that moves while another recovers', () => {
+      assert.deepEqual(rules(paced(1999, members, ...both), { constraints }), ['max-impacted']);
+      assert.deepEqual(rules(paced(2000, members, ...both), { constraints }), []);
+      assert.deepEqual(rules(paced(1999, members, ...both)), []);
+    });
+
+    test('a member that moves while another recovers from a move that failed', () => {
+      const entries = [leave('i', 'a1', 'b1'), land('i', 'a1', 'a1', 'failed'), ...move('j', 'a2', 'b1')];
+      assert.ok(rules(paced(1999, members, ...entries), { constraints }).includes('max-impacted'));
+    });
+
+    test('a member that moves while another recovers from having been stopped by us', () => {
+      const started: JournalEvent = { type: 'instance.started', instance: 'i', host: 'a1' };
+      const entries = [cordon('a1'), stop('i', 'a1'), started, uncordon('a1'), ...move('j', 'a2', 'b1')];
+      assert.deepEqual(rules(paced(900, members, ...entries), { constraints }), ['max-impacted']);
+      assert.deepEqual(rules(paced(1000, members, ...entries), { constraints }), []);
+    });
+
+    test('one that moves again while it recovers itself', () => {
+      const again = [...move('i', 'a1', 'b1'), ...move('i', 'b1', 'a1')];
+      assert.deepEqual(rules(paced(1, members, ...again), { constraints, maxMovesPerInstance: 2 }), []);
+    });
+
+    test('more members on a host than may be', () => {
+      const entries = [...move('i', 'a1', 'b1'), ...move('j', 'a2', 'b1')];
+      assert.deepEqual(rules(paced(5000, members, ...entries), { constraints }), ['spread']);
+      const apart = constraintsOf({ group: 'vnf', antiAffinity: true }, ['i', 'j']);
+      assert.deepEqual(rules(paced(5000, members, ...entries), { constraints: apart }), ['spread']);
+    });
+
+    test('a group that the datacentre knows too', () => {
+      const known = created(instance('i', 'a1', { groups: ['pair'] }), instance('j', 'a1'));
+      const asked = constraintsOf({ group: 'pair', maxImpactedMembers: 1 }, ['j']);
+      const entries = [
+        leave('i', 'a1', 'b1'),
+        leave('j', 'a1', 'b1'),
+        land('i', 'a1', 'b1'),
+        land('j', 'a1', 'b1'),
+      ];
+      assert.deepEqual(rules(paced(1, known, ...entries), { constraints: asked }), ['max-impacted']);
+    });
   });
 
   test('capacity that an instance on its way has claimed is taken', () => {

@@ -1,6 +1,7 @@
 import { sleep } from '@temporalio/workflow';
 import { MaintenanceError } from '../../src/core/errors.ts';
-import type { InstanceRef, MovedInstance } from '../../src/core/host-run.ts';
+import type { Member, MovedInstance } from '../../src/core/host-run.ts';
+import type { Impact } from './group-shares.ts';
 import type { HostRun } from './host-run.ts';
 
 /** A host that is down is looked at again after this long, and later after a twentieth of the time it has taken. */
@@ -58,36 +59,56 @@ export async function rollBackHost(run: HostRun): Promise<void> {
 async function giveBack(run: HostRun): Promise<void> {
   const { input } = run;
   const { stopped } = await run.call('uncordonHost', run.ref, `uncordon ${input.host}`);
-  const toStart = new Map<string, InstanceRef>([...run.stopped, ...stopped].map((one) => [one.id, one]));
-  const jobs: (() => Promise<unknown>)[] = [...toStart.values()].map((instance) => async () => {
-    const { result } = await run.call('startInstance', { ...run.ref, instance }, `start ${instance.name}`);
-    if (result === 'started') run.started.push(instance);
-  });
-  if (input.spec.instances.return)
-    jobs.push(...run.moved.filter(cameFromHere(run)).map((one) => () => moveBack(run, one)));
-  await inLanes(jobs, input.moveSlots);
+  const toStart = new Map<string, Member>(run.stopped.map((one) => [one.id, one]));
+  for (const one of stopped) if (!toStart.has(one.id)) toStart.set(one.id, one);
+  // One that is stopped has its place already.
+  const starts = [...toStart.values()].map((one): Job => ({
+    id: one.id,
+    name: one.name,
+    work: () => startAgain(run, one),
+  }));
+  const returns = run.moved.filter(({ from }) => from === input.host);
+  const moves = returns.map((one): Job => ({ ...one, work: () => moveBack(run, one) }));
+  await inLanes(run, input.spec.instances.return ? [...starts, ...moves] : starts);
 }
 
-const cameFromHere =
-  (run: HostRun) =>
-  ({ from }: MovedInstance): boolean =>
-    from === run.input.host;
+async function startAgain(run: HostRun, one: Member): Promise<Impact> {
+  const instance = { id: one.id, name: one.name };
+  const { result } = await run.call('startInstance', { ...run.ref, instance }, `start ${one.name}`);
+  if (result === 'started') {
+    run.started.push(instance);
+    run.shares.recover(one);
+  } else run.shares.release(one);
+  return 'none';
+}
 
 /** It comes back the way it went: one that is stopped, or was refused live, would be refused again. */
-async function moveBack(run: HostRun, { id, name, from, to, how }: MovedInstance): Promise<void> {
+async function moveBack(run: HostRun, { id, name, from, to, how }: MovedInstance): Promise<Impact> {
   const request = { ...run.ref, instance: { id, name }, how, from: to, target: from } as const;
-  await run.call('moveInstance', request, `${how}-migrate ${name} back → ${from}`);
+  const { result } = await run.call('moveInstance', request, `${how}-migrate ${name} back → ${from}`);
+  return result === 'moved' ? 'over' : 'none';
 }
 
-/** Runs all jobs, at most `lanes` at a time; throws the first failure after all have ended. */
-async function inLanes(jobs: (() => Promise<unknown>)[], lanes: number): Promise<void> {
+interface Job extends Member {
+  work: () => Promise<Impact>;
+}
+
+/**
+ * Does all of it, as much at a time as may be; throws the first failure after all have ended. A host that has no share of
+ * a group may put its members back one by one.
+ */
+async function inLanes(run: HostRun, jobs: readonly Job[]): Promise<void> {
   const queue = [...jobs];
   const failures: unknown[] = [];
-  const lane = async (): Promise<void> => {
-    for (let job = queue.shift(); job; job = queue.shift()) {
-      await job().catch((error: unknown) => failures.push(error));
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(lanes, jobs.length) }, lane));
+  const work = (job: Job): Promise<Impact> =>
+    job.work().catch((error: unknown) => {
+      failures.push(error);
+      return 'over';
+    });
+  const lane = (): Promise<void> => run.shares.workOff(queue, work, { deadline: run.deadline, atLeast: 1 });
+  await Promise.all(Array.from({ length: Math.min(run.input.moveSlots, jobs.length) }, lane));
+  const [waiting] = queue;
+  if (waiting)
+    failures.push(new MaintenanceError('MoveRefused', `${waiting.name} has to wait for others of its group`));
   if (failures.length > 0) throw failures[0];
 }

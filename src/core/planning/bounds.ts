@@ -55,6 +55,6 @@ function leastSeconds(
 ): number {
   const moveSlots = Math.min(budget.maxConcurrentMovesPerHost, budget.maxConcurrentMoves ?? Infinity);
   const departures = departuresOf(snapshot, host, wishes);
-  const drain = drainSeconds(departures, { moveSlots, groupShares: {} }, moveMbPerSecond);
+  const drain = drainSeconds(departures, { moveSlots, groupShares: {} }, moveMbPerSecond, snapshot);
   return hostSeconds(drain, workSeconds[snapshot.host(host).role], wishes.return);
 }

@@ -4,7 +4,7 @@ import { DomainSlots } from './budget.ts';
 import type { ChosenHost, NextHostsRequest } from './choice.ts';
 import { DepartureLoads, departuresOf, NO_DEPARTURES } from './departures.ts';
 import type { Departures } from './departures.ts';
-import { drainSeconds, hostSeconds } from './estimate.ts';
+import { drainSeconds, hostSeconds, recoverySeconds } from './estimate.ts';
 import { listNames, sortedByName } from './natural-order.ts';
 import { placeAll, placeInstances } from './place-instances.ts';
 import type { PlacementRequest } from './placement-rules.ts';
@@ -170,9 +170,10 @@ export class Round {
     const departures = index === undefined ? NO_DEPARTURES : this.departures(index);
     const { shares } = this.#ledger.offer(host, departures);
     const seconds = hostSeconds(
-      drainSeconds(departures, shares, moveMbPerSecond),
+      drainSeconds(departures, shares, moveMbPerSecond, this.snapshot),
       workSeconds[role],
       wishes.return,
+      recoverySeconds(shares, this.snapshot),
     );
     return {
       host,
@@ -231,11 +232,15 @@ export class Round {
     };
   }
 
-  /** A host in flight holds its shares until it is empty, or to its end where its instances return to it. */
+  /**
+   * A host in flight holds its shares until it is empty and all that left have recovered, or to its end where its
+   * instances return to it.
+   */
   #takeUp(out: OutHost): void {
     const { wishes } = this.#asked;
     const index = this.snapshot.indexOf(out.host);
     if (!out.drained || wishes.return) this.#ledger.hold(out.host, out);
+    else if (out.recovering === true) this.#ledger.hold(out.host, { ...out, moveSlots: 0 });
     else if (index !== undefined)
       this.#ledger.holdStopped(out.host, { ...this.departures(index), moves: [] });
     this.#await(out.host, wishes.return ? out.placement : stillToMove(this.snapshot, out));

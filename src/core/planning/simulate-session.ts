@@ -2,7 +2,7 @@
 import type { HostStatus, OutHost } from '../standing.ts';
 import type { ChosenHost, NextHostsRequest } from './choice.ts';
 import { departuresOf, NO_DEPARTURES } from './departures.ts';
-import { drainSeconds } from './estimate.ts';
+import { drainSeconds, recoverySeconds } from './estimate.ts';
 import { hostsBeyondHelp, nextHosts } from './next-hosts.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -25,6 +25,8 @@ export interface SimulationRequest extends Terms {
 export interface SimulatedHost extends ChosenHost {
   startsAfter: number;
   emptyAfter: number;
+  /** Then it gives its group shares back. */
+  recoveredAfter: number;
   endsAfter: number;
 }
 
@@ -70,23 +72,26 @@ class SimulatedSession {
 
   /** Goes on to the next time at which something happens; false when nothing will. */
   advance(): boolean {
-    const times = [...this.#flights].map(([host, { drained }]) =>
-      drained ? host.endsAfter : host.emptyAfter,
-    );
+    const times = [...this.#flights].map(([host, out]) => nextChange(host, out));
     const next = Math.min(...times, ...this.#resting);
     if (next === Infinity) return false;
     this.#now = next;
     this.#resting = this.#resting.filter((until) => until > next);
     for (const [host, out] of this.#flights) {
       if (!out.drained && host.emptyAfter <= next) this.#empty(host, out);
+      if (host.recoveredAfter <= next) delete out.recovering;
       if (out.drained && host.endsAfter <= next) this.#end(host, out);
     }
     return true;
   }
 
   listTheRest(): void {
+    const now = this.#now;
     for (const chosen of hostsBeyondHelp(this.#standing(0), HOSTS_EXPLAINED)) {
-      this.hosts.push({ ...chosen, startsAfter: this.#now, emptyAfter: this.#now, endsAfter: this.#now });
+      this.hosts.push({
+        ...chosen,
+        ...{ startsAfter: now, emptyAfter: now, recoveredAfter: now, endsAfter: now },
+      });
     }
   }
 
@@ -104,10 +109,12 @@ class SimulatedSession {
     const { wishes, moveMbPerSecond } = this.#request;
     const index = this.#snapshot.indexOf(chosen.host);
     const departures = index === undefined ? NO_DEPARTURES : departuresOf(this.#snapshot, index, wishes);
+    const emptyAfter = this.#now + drainSeconds(departures, chosen, moveMbPerSecond, this.#snapshot);
     const host = {
       ...chosen,
       startsAfter: this.#now,
-      emptyAfter: this.#now + drainSeconds(departures, chosen, moveMbPerSecond),
+      emptyAfter,
+      recoveredAfter: emptyAfter + recoverySeconds(chosen, this.#snapshot),
       endsAfter: this.#now + chosen.estimateMs / 1000,
     };
     this.hosts.push(host);
@@ -117,6 +124,7 @@ class SimulatedSession {
 
   #empty(host: SimulatedHost, out: OutHost): void {
     out.drained = true;
+    out.recovering = true;
     for (const { instance, target } of host.placement) this.#snapshot.moveInstance(instance, target);
   }
 
@@ -128,4 +136,9 @@ class SimulatedSession {
     if (wishes.return)
       for (const { instance } of out.placement) this.#snapshot.moveInstance(instance, host.host);
   }
+}
+
+function nextChange(host: SimulatedHost, { drained, recovering = false }: OutHost): number {
+  if (!drained) return host.emptyAfter;
+  return recovering ? host.recoveredAfter : host.endsAfter;
 }

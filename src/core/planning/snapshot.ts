@@ -2,6 +2,7 @@
 import { isRunning } from '../inventory.ts';
 import type { Group, Host, HostStanding, Instance, Inventory, Resources } from '../inventory.ts';
 import type { Placement } from '../host-run.ts';
+import { parseMark } from '../mark.ts';
 import { sortedByName } from './natural-order.ts';
 import { Pools } from './pools.ts';
 import type { PoolIndex } from './pools.ts';
@@ -99,6 +100,11 @@ export class Snapshot {
     return [...this.#instances.values()].filter(({ leaving }) => leaving === host);
   }
 
+  /** Instances that carry a mark of having been stopped on the host, wherever they are by now. */
+  stoppedFor(host: string): readonly Instance[] {
+    return [...this.#instances.values()].filter(({ stoppedBy }) => parseMark(stoppedBy)?.host === host);
+  }
+
   /** Instances that run on the host, taken together. */
   running(host: HostIndex): Load {
     return this.#running[host] ?? NO_LOAD;
@@ -116,6 +122,11 @@ export class Snapshot {
 
   group(id: string): Group | undefined {
     return this.#groups.get(id);
+  }
+
+  /** In seconds; 0 for a group that is not known. */
+  recoveryOf(group: string): number {
+    return this.#groups.get(group)?.recoverySeconds ?? 0;
   }
 
   /** Members of the group that are on each host. */

@@ -271,6 +271,29 @@ test('an empty host gives its shares back, but for the members that are stopped 
   assert.deepEqual(names(choose(given({}), { inFlight, wishes })), [], 'seen before it was stopped');
 });
 
+test('an empty host keeps its shares of groups, but no move slot, while members that left it recover', () => {
+  const given = {
+    hosts: ['c-1', 'c-2', 'c-3', 'c-4'].map((name) => makeHost(name)),
+    instances: [
+      vm('a', 'c-3', 8, { groups: ['db'] }),
+      vm('b', 'c-2', 8, { groups: ['db'] }),
+      vm('c', 'c-4', 8),
+    ],
+    groups: [makeGroup('db', 'none', { maxImpacted: 1, recoverySeconds: 60 })],
+    scope: { 'c-1': 'out', 'c-3': 'done' } as const,
+  };
+  const budget = { ...BUDGET, maxConcurrentMoves: 1 };
+  const left = { groupShares: { db: 1 }, drained: true };
+  const later = choose(given, {
+    budget,
+    inFlight: [outing('c-1', { ...left, recovering: true })],
+    freeSlots: 2,
+  });
+  assert.deepEqual(names(later), ['c-4']);
+  const recovered = choose(given, { budget, inFlight: [outing('c-1', left)] });
+  assert.deepEqual(names(recovered), ['c-2']);
+});
+
 test('what was stopped on a held host still counts in its group', () => {
   const given = (state: Partial<Instance>) => ({
     hosts: ['c-1', 'c-2', 'c-3'].map((name) => makeHost(name)),
