@@ -8,6 +8,7 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { parseDuration } from './core/duration.ts';
 import { PLATFORMS } from './drivers/registry.ts';
+import { notificationsSchema } from './notifications/settings.ts';
 
 /** Actions that need no entry under `actions.activities`, and whose names none there may take. */
 const BUILT_IN_ACTIONS = ['wait', 'webhook', 'command', 'approval'];
@@ -119,6 +120,7 @@ const configSchema = z
       .refine((sites) => Object.keys(sites).length > 0, 'must name at least one site')
       .describe('Sites by the name that sessions use'),
     actions: section(actions),
+    notifications: section(notificationsSchema(name)),
     worker: section(worker),
   })
   .superRefine((config, context) => {

@@ -37,6 +37,7 @@ test('a site is all that is needed; the rest has careful defaults', () => {
   assert.equal(config.sites.demo.reconcileEvery, '5m');
   assert.equal(config.sites.demo.options.url, 'http://127.0.0.1:7070');
   assert.deepEqual(config.actions, { webhook: { endpoints: {} }, command: { allow: {} }, activities: {} });
+  assert.deepEqual(config.notifications, { sinks: {} });
   assert.deepEqual(config.worker, { maintenance: true, maxConcurrentActivities: 200 });
 });
 
@@ -72,11 +73,18 @@ test('the example loads, and shows every key', () => {
   for (const key of [
     ...['platform', 'reconcileEvery', 'endpoints', 'url', 'headers', 'allow', 'run', 'timeout'],
     ...['activities', 'taskQueue', 'activity', 'serves', 'maintenance', 'maxConcurrentActivities'],
-    'metricsAddress',
+    ...['metricsAddress', 'apiUrl', 'sinks', 'kind', 'secret', 'events', 'projects', 'ca', 'urls'],
+    ...['exchange', 'topic', 'queues', 'adminProject'],
   ]) {
     assert.match(content, new RegExp(`^[ #]*${key}:`, 'm'));
   }
 });
+
+const KEY = Buffer.alloc(24, 1).toString('base64');
+
+/** A configuration with a sink `it`. */
+const sinkOf = (sink: string, apiUrl = '"http://x"'): string =>
+  `${SITES}\nnotifications: {apiUrl: ${apiUrl}, sinks: {it: ${sink}}}`;
 
 const wrong: Record<string, { content: string; problems: readonly RegExp[] }> = {
   'an empty file': { content: '', problems: [/^\(file\): /] },
@@ -121,6 +129,46 @@ const wrong: Record<string, { content: string; problems: readonly RegExp[] }> = 
     content: `${SITES}\nactions: {activities: {webhook: {taskQueue: q, activity: a}}}`,
     problems: [/^actions\.activities\.webhook: is the name of a built-in action$/],
   },
+  'a sink whose kind nobody knows': {
+    content: sinkOf('{kind: smoke, url: "http://x"}'),
+    problems: [/^notifications\.sinks\.it(\.kind)?: must have a kind: webhook, aodh or amqp$/],
+  },
+  'notices that nobody can answer': {
+    content: `${SITES}\nnotifications: {sinks: {it: {kind: amqp, url: "amqp://x"}}}`,
+    problems: [/^notifications\.apiUrl: is needed: sink "it" delivers maintenance\.scheduled/],
+  },
+  'credentials in the address of a sink, and an address of another kind': {
+    content: sinkOf(`{kind: webhook, url: "http://me:s3cret@x", secret: ${KEY}}`, '"ftp://x"'),
+    problems: [
+      /^notifications\.apiUrl: must be an http or https URL$/,
+      /^notifications\.sinks\.it\.url: must have no credentials in it$/,
+    ],
+  },
+  'a signing key that is too short': {
+    content: sinkOf('{kind: webhook, url: "http://x", secret: whsec_aHVudGVyMg==}'),
+    problems: [/^notifications\.sinks\.it\.secret: must be base64 of 24 to 64 bytes/],
+  },
+  'alarms without an address, or with two': {
+    content: sinkOf('{kind: aodh}, other: {kind: aodh, url: "http://x", urls: {p: "http://x"}}'),
+    problems: [
+      /^notifications\.sinks\.it: must have either url or urls$/,
+      /^notifications\.sinks\.other: must have either url or urls$/,
+    ],
+  },
+  'addresses by project, and what is for no project or for others': {
+    content: sinkOf('{kind: aodh, urls: {p: "http://x"}, events: [maintenance.host], projects: [q]}'),
+    problems: [
+      /^notifications\.sinks\.it\.projects: is not for a sink with urls/,
+      /^notifications\.sinks\.it\.events: has events that are for no project/,
+    ],
+  },
+  'a delivery that takes too long, and a certificate that is none': {
+    content: sinkOf('{kind: amqp, url: ["amqps://x"], timeout: 2h, ca: no}'),
+    problems: [
+      /^notifications\.sinks\.it\.ca: must be a certificate in PEM$/,
+      /^notifications\.sinks\.it\.timeout: must be a duration of at most 1h/,
+    ],
+  },
   'YAML that is not': { content: 'sites: [\n', problems: [/^line 2: /] },
   'the same key twice': { content: `${SITES}\n${SITES}`, problems: [/^line 2: Map keys must be unique/] },
 };
@@ -144,6 +192,28 @@ test('secrets come from the environment and from files beside the configuration'
   assert.equal(fromFile?.headers.Authorization, 'from-file');
   const fromEnv = load(withHeader('{env: TOKEN}'), { TOKEN: 'from-env' }).actions.webhook.endpoints.tool;
   assert.equal(fromEnv?.headers.Authorization, 'from-env');
+});
+
+test('sinks take by default what their receivers can use, and say how long they wait', () => {
+  const { notifications } = load(
+    `${SITES}
+notifications:
+  apiUrl: http://127.0.0.1:12347
+  sinks:
+    hook: {kind: webhook, url: "https://x/y", secret: {env: KEY}}
+    alarm: {kind: aodh, url: {env: ALARM}}
+    bus: {kind: amqp, url: {env: BUS}}`,
+    { KEY: `whsec_${KEY}`, ALARM: 'http://x/s3cret', BUS: 'amqps://me:s3cret@x/cloud' },
+  );
+  const all = ['maintenance.scheduled', 'maintenance.host', 'maintenance.session'];
+  assert.deepEqual(notifications.sinks, {
+    hook: { kind: 'webhook', url: 'https://x/y', secret: `whsec_${KEY}`, events: all, timeout: '10m' },
+    alarm: { kind: 'aodh', url: 'http://x/s3cret', events: all.slice(0, 1), timeout: '10m' },
+    bus: {
+      ...{ kind: 'amqp', url: 'amqps://me:s3cret@x/cloud', events: all, timeout: '30s' },
+      ...{ exchange: 'openstack', topic: 'notifications', queues: 'transient' },
+    },
+  });
 });
 
 test('a secret that is not there is named by its path', () => {

@@ -301,8 +301,8 @@ function parseJson(text: string): unknown {
 const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 
-/** Several addresses may have been tried; the first one says enough. */
-function wordsOf(error: unknown): string {
+/** What an error of a connection says. Several addresses may have been tried; the first one says enough. */
+export function wordsOf(error: unknown): string {
   if (error instanceof AggregateError) return wordsOf(error.errors[0]);
   return error instanceof Error ? error.message : String(error);
 }

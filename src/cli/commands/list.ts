@@ -15,7 +15,8 @@ export const listCommand = (): Command =>
       print(options, entries, renderSessions);
     });
 
-function toCount(text: string): number {
+/** A number of rows, as an option. */
+export function toCount(text: string): number {
   const count = Number(text);
   if (!Number.isInteger(count) || count < 1 || count > 1000) {
     throw new InvalidArgumentError('must be a number from 1 to 1000');

@@ -1,10 +1,10 @@
 # Configuration files of the bed's services. Written anew by every up.sh, since they hold the ports.
 
 configure() {
-  mkdir -p "$ETC"/{rabbit,keystone,placement,glance,neutron,nova}
-  mkdir -p "$VAR"/{rabbit,glance/images,neutron,nova}
+  mkdir -p "$ETC"/{keystone,placement,glance,neutron,nova}
+  mkdir -p "$VAR"/{glance/images,neutron,nova}
   configure_mariadb
-  configure_rabbitmq
+  configure_broker nova
   configure_keystone
   configure_placement
   configure_glance
@@ -71,21 +71,6 @@ max_connections=400
 character-set-server=utf8
 collation-server=utf8_general_ci
 X
-}
-
-configure_rabbitmq() {
-  cat >"$ETC/rabbit/rabbitmq.conf" <<X
-listeners.tcp.1 = 127.0.0.1:$P_AMQP
-default_user = nova
-default_pass = nova
-loopback_users = none
-log.console = true
-log.file = false
-vm_memory_high_watermark.absolute = 1GB
-disk_free_limit.absolute = 50MB
-X
-  echo '[].' >"$ETC/rabbit/enabled_plugins"
-  : >"$ETC/rabbit/env.conf"
 }
 
 configure_keystone() {

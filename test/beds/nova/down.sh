@@ -2,7 +2,7 @@
 # Stops the bed: what up.sh and service.sh have started, and nothing else. With --wipe it also forgets all state.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
-. "$(dirname "$0")/processes.sh"
+. "$(dirname "$0")/../processes.sh"
 
 stop_all() { # NAME... at one time
   local name

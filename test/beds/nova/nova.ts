@@ -15,6 +15,7 @@ export interface Server {
   /** `ACTIVE`, `SHUTOFF`, `MIGRATING`, … */
   status: string;
   locked: boolean;
+  metadata: Record<string, string>;
   'OS-EXT-SRV-ATTR:host': string | null;
   'OS-EXT-STS:task_state': string | null;
 }
@@ -144,6 +145,22 @@ export class Nova {
     headers: Readonly<Record<string, string>> = {},
   ): Promise<T> {
     return this.#send(method, () => this.#cloud.auth.auth_url + path, body, headers);
+  }
+
+  /** Id of what Keystone has under a name, such as `ensure('roles', 'role', { name: 'reader' })`; made if it is not there. */
+  async ensure(
+    list: string,
+    kind: string,
+    fields: { name: string; domain_id?: string; password?: string },
+  ): Promise<string> {
+    const known = await this.identity<Record<string, { id: string }[]>>(
+      'GET',
+      `/${list}?name=${fields.name}`,
+    );
+    const found = known[list]?.[0]?.id;
+    if (found !== undefined) return found;
+    const made = await this.identity<Record<string, { id: string }>>('POST', `/${list}`, { [kind]: fields });
+    return made[kind]?.id ?? '';
   }
 
   /** Polls until the answer is as wished, and returns it; throws with the last one when it never is. */

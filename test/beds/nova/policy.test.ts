@@ -41,22 +41,10 @@ after(async () => {
 const policyOf = (service: string): string => path.join(bed.directory, 'etc', service, 'policy.yaml');
 
 async function makeUser(): Promise<void> {
-  const role = await ensure('roles', 'role', { name: NAME });
-  const project = await ensure('projects', 'project', { name: 'maintenance', domain_id: 'default' });
-  const id = await ensure('users', 'user', { name: NAME, domain_id: 'default', password: PASSWORD });
+  const role = await admin.ensure('roles', 'role', { name: NAME });
+  const project = await admin.ensure('projects', 'project', { name: 'maintenance', domain_id: 'default' });
+  const id = await admin.ensure('users', 'user', { name: NAME, domain_id: 'default', password: PASSWORD });
   await admin.identity('PUT', `/projects/${project}/users/${id}/roles/${role}`);
-}
-
-async function ensure(
-  list: string,
-  kind: string,
-  fields: { name: string; domain_id?: string; password?: string },
-): Promise<string> {
-  const known = await admin.identity<Record<string, { id: string }[]>>('GET', `/${list}?name=${fields.name}`);
-  const found = known[list]?.[0]?.id;
-  if (found !== undefined) return found;
-  const made = await admin.identity<Record<string, { id: string }>>('POST', `/${list}`, { [kind]: fields });
-  return made[kind]?.id ?? '';
 }
 
 test('a session moves servers live and cold, stops and starts them, and keeps their groups', async () => {

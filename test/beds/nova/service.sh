@@ -3,7 +3,8 @@
 # NAME is keystone, placement, nova-api, nova-conductor, nova-scheduler or compute-N. `start` waits for APIs to answer.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
-. "$(dirname "$0")/processes.sh"
+. "$(dirname "$0")/../processes.sh"
+. "$(dirname "$0")/../rabbitmq/broker.sh"
 . "$(dirname "$0")/services.sh"
 
 action=$1

@@ -6,8 +6,8 @@ BED_SOURCES=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 launch() { # NAME
   case $1 in
     mariadb) start mariadb /usr/sbin/mariadbd --defaults-file="$ETC/my.cnf" ;;
-    epmd) start epmd /usr/bin/epmd -port "$P_EPMD" -address 127.0.0.1 ;;
-    rabbitmq) launch_rabbitmq ;;
+    epmd) launch_epmd ;;
+    rabbitmq) launch_broker novabed@localhost ;;
     keystone)
       OS_KEYSTONE_CONFIG_FILES=$ETC/keystone/keystone.conf \
         launch_wsgi keystone "$P_KEYSTONE" /usr/bin/keystone-wsgi-public
@@ -56,17 +56,4 @@ launch_wsgi() { # NAME PORT FILE
   start "$1" /usr/bin/uwsgi --plugin python3 --http-socket "127.0.0.1:$2" --wsgi-file "$3" \
     --master --processes 1 --threads 8 --enable-threads --lazy-apps --die-on-term --no-orphans \
     --buffer-size 65535 --disable-logging --add-header 'Connection: close'
-}
-
-launch_rabbitmq() {
-  start rabbitmq env HOME="$VAR/rabbit" RABBITMQ_HOME_DIR= RABBITMQ_CONF_ENV_FILE="$ETC/rabbit/env.conf" \
-    ERL_EPMD_PORT="$P_EPMD" ERL_EPMD_ADDRESS=127.0.0.1 \
-    RABBITMQ_NODENAME=novabed@localhost RABBITMQ_NODE_PORT="$P_AMQP" RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 \
-    RABBITMQ_DIST_PORT="$P_ERLDIST" RABBITMQ_MNESIA_BASE="$VAR/rabbit/mnesia" \
-    RABBITMQ_LOG_BASE="$LOG/rabbit" RABBITMQ_LOGS=- RABBITMQ_CONFIG_FILE="$ETC/rabbit/rabbitmq.conf" \
-    RABBITMQ_CONFIG_FILES="$ETC/rabbit/conf.d" RABBITMQ_ADVANCED_CONFIG_FILE="$ETC/rabbit/advanced.config" \
-    RABBITMQ_GENERATED_CONFIG_DIR="$VAR/rabbit/config" RABBITMQ_PID_FILE="$RUN/rabbitmq.own" \
-    RABBITMQ_ENABLED_PLUGINS_FILE="$ETC/rabbit/enabled_plugins" \
-    'RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=+S 1:1 +sbwt none -kernel inet_dist_use_interface {127,0,0,1}' \
-    /usr/lib/rabbitmq/bin/rabbitmq-server
 }
