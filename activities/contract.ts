@@ -15,6 +15,7 @@ import type {
   ResolvedAction,
 } from '../src/core/host-run.ts';
 import type { HostRole } from '../src/core/inventory.ts';
+import type { EventInterest, EventType, InstanceAction, NoticeEvent } from '../src/core/notice.ts';
 import type { Drain, MaintenanceRequest, PlatformOptions } from '../src/core/platform-options.ts';
 import type { Plan } from '../src/core/progress.ts';
 import type { SessionSpec } from '../src/core/session-spec.ts';
@@ -87,6 +88,13 @@ export interface MoveOutcome {
   foundStopped?: boolean;
 }
 
+/** A project that owns instances on a host. */
+export interface Owner {
+  project: string;
+  /** `wishes` and `leadSeconds`: what the project has said of it beforehand. */
+  instances: (InstanceRef & { wishes?: InstanceAction; leadSeconds?: number })[];
+}
+
 /** Activities on the queue of a site: they talk to its platform. */
 export interface SiteActivities {
   /** Names of the hosts meant, how many instances have to leave them, and what the actions are. Throws InvalidSession. */
@@ -134,6 +142,22 @@ export interface SiteActivities {
     request: HostRef & { moved: MovedInstance[]; started: InstanceRef[] },
   ): Promise<{ warnings: string[] }>;
 
+  /** Projects that own running instances on hosts of the session that are not done. */
+  listProjects(request: { site: string; session: string }): Promise<{ projects: string[] }>;
+  /** Ids, at most 1,000. */
+  listInstancesOf(request: {
+    site: string;
+    session: string;
+    project: string;
+  }): Promise<{ instances: string[] }>;
+  /** Who owns what runs on a host, and what they may have done to it. */
+  findOwners(request: { site: string; host: string }): Promise<{
+    owners: Owner[];
+    allowedActions: InstanceAction[];
+  }>;
+  /** Why no host of the session can be emptied now; nothing if one can. */
+  findRoom(request: { site: string; session: string }): Promise<{ lacks?: string }>;
+
   /** Hosts that carry the mark of a session that does not look after them any more. */
   findLeftovers(request: { site: string }): Promise<{ host: string; session: string; role: HostRole }[]>;
 }
@@ -144,10 +168,13 @@ export interface HostHolder {
   chain: string;
 }
 
-/** Activities on the queue of sessions: they talk to Temporal only. */
+/** Activities on the queue of sessions: they talk to Temporal, or ask the configuration of the worker. */
 export interface SessionActivities {
-  /** Throws InvalidSession, with the sites that are known, when nobody serves this one. */
-  lookUpSite(request: { site: string }): Promise<void>;
+  /**
+   * Which events the worker's configuration has sinks for. Throws InvalidSession, with the sites that are known, when nobody
+   * serves this one.
+   */
+  lookUpSite(request: { site: string }): Promise<{ announces: EventType[] } | undefined>;
   /** Throws InvalidSession when the session is unknown, still open, or of another site. */
   readLegacy(request: { session: string; site: string }): Promise<Legacy>;
   /** Who has the host's workflow open now. */
@@ -158,4 +185,15 @@ export interface SessionActivities {
     host: string;
     chain: string;
   }): Promise<{ outcome?: HostOutcome; checkpoint?: Checkpoint }>;
+  /** Names of the sinks that take such an event. Asks nobody, so it may be called as a local activity. */
+  findSinks(request: EventInterest): Promise<string[]>;
+}
+
+/** Activities on the queue of one sink of notifications. */
+export interface SinkActivities {
+  /**
+   * Resolves when the sink has the event. `interrupted`: an earlier attempt ended without a word, so it may have it
+   * already. Throws DeliveryFailed, retryable when it may be sent again.
+   */
+  deliverEvent(request: { event: NoticeEvent; interrupted: boolean }): Promise<void>;
 }

@@ -1,20 +1,30 @@
 import type { Client } from '@temporalio/client';
-import type { ActionsConfig } from '../src/config.ts';
+import type { ActionsConfig, Config } from '../src/config.ts';
 import type { Driver } from '../src/drivers/driver.ts';
+import { announcedTo } from '../src/notifications/sinks.ts';
 import { createActionRunner } from './actions/index.ts';
 import type { SessionActivities, SiteActivities } from './contract.ts';
+import { ConstraintsReader } from './constraints-reader.ts';
 import { createHostActivities } from './host.ts';
 import { createInstanceActivities } from './instances.ts';
 import { InventoryCache } from './inventory-cache.ts';
 import { perform } from './io.ts';
 import { createLeftoverActivities } from './leftovers.ts';
+import { createAnnouncingActivities } from './notifications.ts';
 import { createPlanningActivities } from './planning.ts';
+import { createProjectActivities } from './projects.ts';
 import { createSessionActivities } from './session.ts';
 import { StandingReader } from './standing-reader.ts';
 
 /** The activities of the queue of one site. */
-export function createSiteActivities(driver: Driver, client: Client, actions: ActionsConfig): SiteActivities {
-  const inventory = new InventoryCache(driver);
+export function createSiteActivities(
+  site: string,
+  driver: Driver,
+  client: Client,
+  actions: ActionsConfig,
+): SiteActivities {
+  const constraints = new ConstraintsReader(client, site);
+  const inventory = new InventoryCache(driver, constraints);
   const reader = new StandingReader(client);
   const runAction = createActionRunner(actions);
   return {
@@ -22,6 +32,7 @@ export function createSiteActivities(driver: Driver, client: Client, actions: Ac
     ...createHostActivities(driver, inventory),
     ...createInstanceActivities(driver, inventory),
     ...createLeftoverActivities(driver, client, reader),
+    ...createProjectActivities({ driver, inventory, constraints, reader }),
     runAction: (input) =>
       perform((io) =>
         runAction(input, {
@@ -35,5 +46,13 @@ export function createSiteActivities(driver: Driver, client: Client, actions: Ac
 }
 
 /** The activities of the queue of sessions; `sites` are those whose activities run in this worker too. */
-export const createMaintenanceActivities = (client: Client, sites: readonly string[]): SessionActivities =>
-  createSessionActivities(client, sites);
+export const createMaintenanceActivities = (
+  client: Client,
+  sites: readonly string[],
+  notifications: Config['notifications'],
+): SessionActivities => ({
+  ...createSessionActivities(client, sites, announcedTo(notifications)),
+  ...createAnnouncingActivities(notifications),
+});
+
+export { createSinkActivities } from './notifications.ts';

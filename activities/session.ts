@@ -7,6 +7,7 @@ import {
   type WorkflowExecutionDescription,
 } from '@temporalio/client';
 import type { HostMemo, HostOutcome } from '../src/core/host-run.ts';
+import type { EventType } from '../src/core/notice.ts';
 import type { Standing } from '../src/core/standing.ts';
 import { hostWorkflowId, QUERIES, siteQueue } from '../src/names.ts';
 import type { HostHolder, SessionActivities } from './contract.ts';
@@ -14,11 +15,15 @@ import { perform } from './io.ts';
 
 const LOOK_AGAIN_MS = 2_000;
 
-export function createSessionActivities(client: Client, ownSites: readonly string[]): SessionActivities {
+export function createSessionActivities(
+  client: Client,
+  ownSites: readonly string[],
+  announces: EventType[],
+): Omit<SessionActivities, 'findSinks'> {
   return {
     lookUpSite: ({ site }) =>
       perform(async () => {
-        if (ownSites.includes(site) || (await hasPollers(site))) return;
+        if (ownSites.includes(site) || (await hasPollers(site))) return { announces };
         const known = ownSites.length === 0 ? '' : `; this worker serves ${[...ownSites].sort().join(', ')}`;
         throw invalidSession(`site: no worker serves a site named "${site}"${known}`);
       }),

@@ -1,14 +1,20 @@
-/** The workers of one process: one for sessions, and one for each site it serves. */
+/** The workers of one process: one for sessions, one for each sink of notifications, and one for each site it serves. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
 import { Worker, type NativeConnection } from '@temporalio/worker';
-import { createMaintenanceActivities, createSiteActivities } from '../activities/index.ts';
+import {
+  createMaintenanceActivities,
+  createSinkActivities,
+  createSiteActivities,
+} from '../activities/index.ts';
 import { ConfigError, type Config } from './config.ts';
 import type { Driver } from './drivers/driver.ts';
 import { SettingsError } from './drivers/platform.ts';
 import { PLATFORMS } from './drivers/registry.ts';
-import { MAINTENANCE_QUEUE, siteQueue } from './names.ts';
+import { MAINTENANCE_QUEUE, sinkQueue, siteQueue } from './names.ts';
+import type { Sink } from './notifications/sink.ts';
+import { createSinks } from './notifications/sinks.ts';
 import { ensureReconcileSchedule } from './reconcile-schedule.ts';
 
 /**
@@ -23,10 +29,13 @@ const SHUTDOWN_GRACE = '5s' as const;
 /** Heartbeats bring the news that an activity is cancelled; the SDK would hold them back for most of their timeout. */
 const HEARTBEAT_AT_MOST_EVERY = '1s' as const;
 
+/** A client may answer a notice before it ends the delivery, which then waits and does nothing. */
+const MAX_DELIVERIES_PER_SINK = 1_000;
+
 export interface Workers {
   /** Names of the sites served. */
   sites: readonly string[];
-  /** Runs until every worker has shut down, then logs out of the sites. */
+  /** Runs until every worker has shut down, then logs out of the sites and leaves the sinks. */
   run(): Promise<void>;
   /** Stops polling; what runs gets a while to end. */
   shutdown(): void;
@@ -40,6 +49,7 @@ export async function createWorkers(
   const client = new Client({ connection, namespace });
   const sites = config.worker.serves ?? Object.keys(config.sites);
   const drivers = new Map(sites.map((site) => [site, createDriver(config, site)]));
+  const sinks = config.worker.maintenance ? createSinks(config.notifications) : new Map<string, Sink>();
   const common = { connection, namespace, shutdownGraceTime: SHUTDOWN_GRACE };
   const workers: Worker[] = [];
   for (const [site, driver] of drivers) {
@@ -47,9 +57,19 @@ export async function createWorkers(
       await Worker.create({
         ...common,
         taskQueue: siteQueue(site),
-        activities: { ...createSiteActivities(driver, client, config.actions) },
+        activities: { ...createSiteActivities(site, driver, client, config.actions) },
         maxHeartbeatThrottleInterval: HEARTBEAT_AT_MOST_EVERY,
         maxConcurrentActivityTaskExecutions: config.worker.maxConcurrentActivities,
+      }),
+    );
+  }
+  for (const [name, sink] of sinks) {
+    workers.push(
+      await Worker.create({
+        ...common,
+        taskQueue: sinkQueue(name),
+        activities: { ...createSinkActivities(sink) },
+        maxConcurrentActivityTaskExecutions: MAX_DELIVERIES_PER_SINK,
       }),
     );
   }
@@ -59,7 +79,7 @@ export async function createWorkers(
         ...common,
         ...(await workflowCode()),
         taskQueue: MAINTENANCE_QUEUE,
-        activities: { ...createMaintenanceActivities(client, sites) },
+        activities: { ...createMaintenanceActivities(client, sites, config.notifications) },
         maxConcurrentActivityTaskExecutions: config.worker.maxConcurrentActivities,
         stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
       }),
@@ -78,7 +98,7 @@ export async function createWorkers(
       // One that fails takes the others along; what they run still gets its time to end, with its site logged in.
       const runs = workers.map((worker) => worker.run().finally(shutdown));
       await Promise.allSettled(runs);
-      await Promise.allSettled([...drivers.values()].map((driver) => driver.close()));
+      await Promise.allSettled([...drivers.values(), ...sinks.values()].map((one) => one.close()));
       await Promise.all(runs);
     },
     shutdown,

@@ -101,15 +101,21 @@ async function naming(summary: string, answer: Promise<unknown> | undefined): Pr
 const pastDeadline = (error: unknown): TimeoutFailure | undefined =>
   error instanceof ActivityFailure &&
   error.cause instanceof TimeoutFailure &&
-  error.cause.timeoutType === 'SCHEDULE_TO_CLOSE'
+  (error.cause.timeoutType === 'SCHEDULE_TO_CLOSE' || error.cause.timeoutType === 'SCHEDULE_TO_START')
     ? error.cause
     : undefined;
 
 /** What kept failing until time ran out is what an operator has to know; where nothing did, what was waited for. */
 function describeTimeout(
   summary: string,
-  { failure, lastHeartbeatDetails }: TimeoutFailure,
+  { failure, lastHeartbeatDetails, timeoutType }: TimeoutFailure,
 ): MaintenanceError {
+  if (timeoutType === 'SCHEDULE_TO_START') {
+    return new MaintenanceError(
+      'DeadlineExceeded',
+      `no worker took up "${summary}": start one that serves the site`,
+    );
+  }
   // The SDK keeps the failure of the attempt before in the raw one only.
   const last = failure?.cause;
   const type = last?.applicationFailureInfo?.type;
@@ -138,4 +144,5 @@ function timeouts({ deadline }: CallOptions): ActivityOptions {
 }
 
 /** Temporal takes summaries of up to 400 bytes. */
-const shorten = (summary: string): string => (summary.length <= 120 ? summary : `${summary.slice(0, 119)}…`);
+export const shorten = (summary: string): string =>
+  summary.length <= 120 ? summary : `${summary.slice(0, 119)}…`;

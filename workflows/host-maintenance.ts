@@ -3,6 +3,8 @@ import type { DrainPlan } from '../activities/contract.ts';
 import type { HostFailureDetails, HostMaintenanceInput, HostOutcome } from '../src/core/host-run.ts';
 import { approveMessage } from '../src/core/session-spec.ts';
 import { failWith, viewFailure, wasCancelled, type FailureView } from './failures.ts';
+import { announceHost } from './host/announcements.ts';
+import { askOwners } from './host/ask-owners.ts';
 import { drainHost } from './host/drain.ts';
 import { HostRun } from './host/host-run.ts';
 import { exitHost, restoreHost, rollBackHost, verifyHost } from './host/put-back.ts';
@@ -46,6 +48,8 @@ export async function hostMaintenance(input: HostMaintenanceInput): Promise<Host
       throw new CancelledFailure(`${input.host} was put back`);
     }
     return await holdHost(run, error);
+  } finally {
+    await run.untilRecovered();
   }
 }
 
@@ -54,6 +58,7 @@ async function maintain(run: HostRun): Promise<void> {
   if (!putBackWasUnderWay) {
     await emptyHost(run);
     run.enterStep('work');
+    await announceHost(run, 'IN_MAINTENANCE');
     await workOnHost(run);
   }
   // From here on the host is being put back, which is all that a cancellation could ask for.
@@ -61,6 +66,7 @@ async function maintain(run: HostRun): Promise<void> {
     await exitHost(run);
     await restoreHost(run);
     await verifyHost(run);
+    await announceHost(run, 'MAINTENANCE_COMPLETE');
   });
 }
 
@@ -68,13 +74,18 @@ async function maintain(run: HostRun): Promise<void> {
 async function emptyHost(run: HostRun): Promise<void> {
   const { input } = run;
   let plan = await precheck(run);
+  if (input.projects !== undefined) {
+    await askOwners(run, input.projects);
+    // It is planned with what they have chosen.
+    plan = await precheck(run);
+  }
   run.enterStep('cordon');
   await run.call('cordonHost', run.ref, `cordon ${input.host}`);
   for (let round = 1; ; round++) {
     run.enterStep('drain');
     await drainHost(run, plan);
     if (input.spec.maintenance?.drain === 'platform') await letPlatformDrain(run);
-    run.report({ drained: input.reportDrained });
+    run.reportDrained();
     run.enterStep('enter');
     run.entered = true;
     try {
@@ -85,7 +96,7 @@ async function emptyHost(run: HostRun): Promise<void> {
       const found = viewUnlessCancelled(error);
       if (found.code !== 'HostNotEmpty' || round === DRAIN_ROUNDS) throw error;
       run.warnings.push(`${input.host}: drained again: ${found.message}`);
-      const request = { ...run.ref, wishes: input.spec.instances, placement: input.placement, failed: [] };
+      const request = { ...run.ref, wishes: run.wishes, placement: input.placement, failed: [] };
       plan = await run.call('planDrain', request, `plan what is left on ${input.host}`);
     }
   }
@@ -99,7 +110,7 @@ async function letPlatformDrain(run: HostRun): Promise<void> {
   run.report({ now: input.reportEveryMs > 0 });
   await run.call('enterMaintenance', run.ref, `enter maintenance: ${input.host}, emptied by the platform`);
   const left = [...run.left.values()];
-  const request = { ...run.ref, wishes: input.spec.instances, placement: [], failed: [], left };
+  const request = { ...run.ref, wishes: run.wishes, placement: [], failed: [], left };
   const { leftMeanwhile = [] } = await run.call('planDrain', request, `find what has left ${input.host}`);
   for (const one of leftMeanwhile) run.noteMoved(one, one);
 }
@@ -112,7 +123,7 @@ async function precheck(run: HostRun): Promise<DrainPlan> {
     try {
       const request = {
         ...run.ref,
-        wishes: input.spec.instances,
+        wishes: run.wishes,
         placement: input.placement,
         left: run.leftBefore(),
       };

@@ -25,6 +25,8 @@ export async function maintenanceSession(input: unknown, carried?: Carried): Pro
 
 /** A ZodError thrown here would only fail the workflow task and be retried for ever; this fails the workflow. */
 function parseSession(input: unknown, continued: boolean): SessionSpec {
+  if (input === undefined || input === null)
+    throw invalid(['the input is missing: a session is a JSON object']);
   const parsed = sessionSpec.safeParse(input);
   if (!parsed.success) throw invalid(describeIssues(parsed.error));
   const past = (['maintenanceAt', 'maintenanceUntil'] as const).flatMap((field) => {

@@ -1,4 +1,11 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type {
+  ConstraintReceipt,
+  ConstraintsView,
+  GroupConstraint,
+  InstanceConstraint,
+} from '../src/core/constraints.ts';
+import type { AnswerReceipt, NoticeView } from '../src/core/dialogue.ts';
 import type { Plan, Progress, Report } from '../src/core/progress.ts';
 import type { Standing } from '../src/core/standing.ts';
 import { QUERIES, SIGNALS, UPDATES } from '../src/names.ts';
@@ -20,3 +27,16 @@ export const progressQuery = defineQuery<Progress>(QUERIES.progress);
 export const planQuery = defineQuery<Plan | undefined>(QUERIES.plan);
 export const reportQuery = defineQuery<Report>(QUERIES.report);
 export const standingQuery = defineQuery<Standing, [{ names: boolean } | undefined]>(QUERIES.standing);
+
+export const answerSignal = defineSignal<[unknown]>(SIGNALS.answer);
+export const answerUpdate = defineUpdate<AnswerReceipt, [unknown]>(UPDATES.answerNotice);
+export const noticeQuery = defineQuery<NoticeView>(QUERIES.notice);
+
+export const putConstraintUpdate = defineUpdate<ConstraintReceipt, [unknown]>(UPDATES.putConstraint);
+export const deleteConstraintUpdate = defineUpdate<ConstraintReceipt, [unknown]>(UPDATES.deleteConstraint);
+export const constraintQuery = defineQuery<InstanceConstraint | GroupConstraint | undefined, [unknown]>(
+  QUERIES.constraint,
+);
+export const constraintsQuery = defineQuery<ConstraintsView, [{ unless?: string } | undefined]>(
+  QUERIES.constraints,
+);

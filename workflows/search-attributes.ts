@@ -1,5 +1,6 @@
 import { defineSearchAttributeKey, SearchAttributeType, type SearchAttributePair } from '@temporalio/common';
 import type { HostMaintenanceInput } from '../src/core/host-run.ts';
+import type { NoticeEvent, ScheduledEvent } from '../src/core/notice.ts';
 import type { SessionState } from '../src/core/session-state.ts';
 import { SEARCH_ATTRIBUTES } from '../src/names.ts';
 
@@ -26,4 +27,17 @@ export const hostAttributes = ({ session, site, host }: HostMaintenanceInput): S
   { key: SESSION, value: session },
   { key: SITE, value: site },
   { key: HOST, value: host },
+];
+
+export const siteAttribute = (site: string): SearchAttributePair[] => [{ key: SITE, value: site }];
+
+export const noticeAttributes = ({ session, site }: ScheduledEvent): SearchAttributePair[] => [
+  { key: SESSION, value: session },
+  { key: SITE, value: site },
+];
+
+export const deliveryAttributes = (event: NoticeEvent): SearchAttributePair[] => [
+  { key: SESSION, value: event.session },
+  { key: SITE, value: event.site },
+  ...(event.type === 'maintenance.host' ? [{ key: HOST, value: event.host }] : []),
 ];

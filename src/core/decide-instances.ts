@@ -8,7 +8,8 @@ import { wishedFor, type Wished } from './instance-mode.ts';
 const LIVE_TRIES_BEFORE_COLD = 2;
 
 export type Verdict =
-  { action: 'live' | 'cold' | 'stop' | 'stay' } | { action: 'blocked'; code: ErrorCode; reason: string };
+  | { action: 'live' | 'cold' | 'stop' | 'stay' | 'own' }
+  | { action: 'blocked'; code: ErrorCode; reason: string };
 
 /**
  * What to do with one instance.
@@ -43,10 +44,11 @@ export function decideInstance(
 }
 
 const firstWay = (mode: Wished['mode']): 'live' | 'cold' | 'stop' =>
-  mode === 'live-then-cold' || mode === 'ask' ? 'live' : mode;
+  mode === 'live-then-cold' || mode === 'ask' || mode === 'own' ? 'live' : mode;
 
 function leave(ability: InstanceAbility, { mode, by }: Wished, liveTries: number): Verdict {
   if (mode === 'ask') return askOwner(by);
+  if (mode === 'own') return { action: 'own' };
   if (mode !== 'live-then-cold') return allowed(ability, mode, by);
   const cold = ability.live !== undefined || liveTries >= LIVE_TRIES_BEFORE_COLD;
   return allowed(ability, cold ? 'cold' : 'live', by);

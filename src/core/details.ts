@@ -2,11 +2,12 @@
 import type { Step } from './host-run.ts';
 import { STEPS } from './host-run.ts';
 import { listed, oneLine } from './listed.ts';
+import type { NoticeView } from './dialogue.ts';
 import type { Progress } from './progress.ts';
 
 const NAMES_SHOWN = 5;
 const BLOCKERS_SHOWN = 3;
-const CHARS_SHOWN = 160;
+const CHARS_SHOWN = 320;
 
 /**
  * The pane clips what is tall, so lines are kept close together: Markdown breaks a line at two blanks. It also clips the
@@ -56,17 +57,55 @@ export function renderSession(progress: Progress): string {
   return render(lines);
 }
 
-const counts = ({ hosts, instances }: Progress): string =>
-  [
+export function renderDialogue(view: NoticeView & { refused: string | undefined }): string {
+  const { project, state, instances, allowedActions, replyAt, answered, closed, refused } = view;
+  const until = `until ${replyAt.slice(0, 19).replace('T', ' ')} UTC`;
+  const lines = [`**${state}** to project ${escape(project)} · ${instances.length} instances`];
+  if (answered)
+    lines.push(
+      `**${answered.agreed ? 'Agreed' : 'Refused'}** at ${answered.at.slice(0, 19).replace('T', ' ')} UTC`,
+    );
+  else lines.push(closed === true ? `**Silent** ${until}` : `**Waits for its answer** ${until}`);
+  if (!answered && closed !== true) {
+    const choice = allowedActions.length === 0 ? '' : `, for each instance ${allowedActions.join(', ')}`;
+    lines.push(`Signal answer: ACK_${state} or NACK_${state}${escape(choice)}`);
+  }
+  if (refused !== undefined) lines.push(`An answer that did not count: ${escape(refused)}`);
+  return render(lines);
+}
+
+export interface ConstraintsSummary {
+  site: string;
+  shard: number;
+  shards: number;
+  instances: number;
+  groups: number;
+}
+
+export function renderConstraints({ site, shard, shards, instances, groups }: ConstraintsSummary): string {
+  return render([
+    `**Constraints of ${escape(site)}** · part ${shard} of 0 to ${shards - 1}`,
+    `${instances} instances · ${groups} groups`,
+  ]);
+}
+
+const counts = ({ hosts, instances }: Progress): string => {
+  if (hosts.total === 0) return 'Its hosts are not known yet.';
+  return [
     `${hosts.done} of ${hosts.total} hosts done`,
     ...count(hosts.inFlight, 'out'),
     ...count(hosts.held, 'held'),
     ...count(hosts.pending, 'to go'),
     ...count(hosts.skipped, 'skipped'),
     ...count(hosts.rolledBack, 'rolled back'),
-    `${instances.moved} of ${instances.total} instances moved`,
+    movesOf(instances),
     ...count(instances.stopped, 'stopped'),
   ].join(' · ');
+};
+
+/** Where hosts have no room but on each other, an instance moves more often than once. */
+export const movesOf = ({ moved, total }: Progress['instances']): string =>
+  moved > total ? `${moved} moves of ${total} instances` : `${moved} of ${total} instances moved`;
 
 const blockers = (all: readonly string[]): string => listed(all.map(escape), BLOCKERS_SHOWN, ' — ');
 
@@ -83,5 +122,6 @@ const after = (prefix: string, names: readonly string[]): string =>
 
 const cut = (names: readonly string[]): string => listed(names.map(escape), NAMES_SHOWN);
 
-/** Vendors' words must not turn into Markdown, nor the pane into many lines. */
-const escape = (text: string): string => oneLine(text, CHARS_SHOWN).replace(/[\\`*_{}[\]<>#|~]/g, '\\$&');
+/** Vendors' words must not turn into Markdown, nor the pane into many lines. Within a word `_` is no Markdown. */
+const escape = (text: string): string =>
+  oneLine(text, CHARS_SHOWN).replace(/[\\`*{}[\]<>#|~]|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, '\\$&');

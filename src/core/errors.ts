@@ -125,6 +125,22 @@ export const ERRORS = {
     meaning: 'The workflow of the host was terminated, timed out or deleted from outside.',
     remedy: 'Continue starts it again from where the host really stands.',
   },
+  ProjectSilent: {
+    retryable: false,
+    meaning: 'A project was asked, and did not answer in time.',
+    remedy:
+      'Ask the project to answer, then continue: it is asked again; or let projects.onSilence be proceed.',
+  },
+  ProjectRefused: {
+    retryable: false,
+    meaning: 'A project was asked, and answered no.',
+    remedy: 'Agree with the project, then continue: it is asked again; or skip the host.',
+  },
+  DeliveryFailed: {
+    retryable: false,
+    meaning: 'A sink of notifications did not take an event, or nobody knows whether it did.',
+    remedy: 'Repair the sink; `haulout deliveries` lists what it missed, and sends it again.',
+  },
   PlatformUnreachable: {
     retryable: true,
     meaning: 'The platform did not answer: refused, cut off or too slow.',

@@ -2,7 +2,15 @@
 import type { ErrorCode } from './errors.ts';
 import type { HostRole } from './inventory.ts';
 import type { MaintenanceRequest } from './platform-options.ts';
-import type { ActionSpec, InstanceMode, InstanceWishes, SessionSpec } from './session-spec.ts';
+import type { InstanceAction } from './notice.ts';
+import type {
+  ActionSpec,
+  InstanceMode,
+  InstanceWishes,
+  ProjectWishes,
+  SessionSpec,
+  WorkflowStyle,
+} from './session-spec.ts';
 
 export const STEPS = ['precheck', 'cordon', 'drain', 'enter', 'work', 'exit', 'restore', 'verify'] as const;
 export type Step = (typeof STEPS)[number];
@@ -18,22 +26,28 @@ export interface InstanceRef {
   name: string;
 }
 
+/** An instance that limits of its groups are about. */
+export interface Member extends InstanceRef {
+  /** Those of its groups that limit how many members may be moving, stopped or recovering at one time. */
+  groups?: string[];
+  /** How long it counts on after it was moved or started; absent: not at all. */
+  recoverySeconds?: number;
+}
+
 /** What was decided for one instance of a host that is to be emptied. */
-export interface InstanceDecision extends InstanceRef {
+export interface InstanceDecision extends Member {
   /**
    * `live` and `cold`: move so; `stop`: stop and leave on the host; `stay`: nothing to do (it is stopped); `platform`: left
-   * to the platform's own maintenance task.
+   * to the platform's own maintenance task; `own`: left to its project, which acts on it itself.
    */
-  action: 'live' | 'cold' | 'stop' | 'stay' | 'platform';
+  action: 'live' | 'cold' | 'stop' | 'stay' | 'platform' | 'own';
   /** Host name; absent where the platform chooses. */
   target?: string;
-  /** Those of its groups that limit how many members may be moving or stopped at one time. */
-  groups?: string[];
   memoryMb: number;
 }
 
 /** An instance that left its host. */
-export interface MovedInstance extends InstanceRef {
+export interface MovedInstance extends Member {
   from: string;
   to: string;
   how: 'live' | 'cold';
@@ -55,11 +69,13 @@ export interface Checkpoint {
   /** How often an action has said of itself that it failed: a new try is a new piece of work for whoever does it. */
   actionFailures: number;
   moved: MovedInstance[];
-  stopped: InstanceRef[];
+  stopped: Member[];
   /** Instances still to go when it ended. */
   left: InstanceRef[];
   /** The host was put back into service when the run ended. */
   rolledBack: boolean;
+  /** What projects have agreed to, by instance id: they are not asked again. `as-wished`: they left it to us. */
+  agreed?: Record<string, InstanceAction | 'as-wished'>;
 }
 
 /** An action with what the worker's configuration says of it, decided once at the start of a session. */
@@ -73,6 +89,8 @@ export interface HostSpec {
   actions: ResolvedAction[];
   instances: Pick<InstanceWishes, 'mode' | 'stopped' | 'return'> & {
     overrides: Record<string, InstanceMode>;
+    /** What their projects have chosen, by instance id; absent: nobody was asked. */
+    answers?: Record<string, InstanceAction>;
   };
   timeouts: SessionSpec['timeouts'];
   onFailure: SessionSpec['onFailure'];
@@ -95,7 +113,7 @@ export interface HostMaintenanceInput {
   placement: Placement[];
   /** Instances that may move at one time. */
   moveSlots: number;
-  /** By group id: how many of its members this host may have moving or stopped at one time. */
+  /** By group id: how many of its members this host may have moving, stopped or recovering at one time. */
   groupShares: Record<string, number>;
   /** Standing of an earlier run to go on from. */
   checkpoint?: Checkpoint;
@@ -105,8 +123,18 @@ export interface HostMaintenanceInput {
   adopts: string[];
   /** Tell the session about progress, at most this often, in milliseconds; 0: never. */
   reportEveryMs: number;
+  /** Absent: no project is asked. */
+  projects?: ProjectQuestions;
+  /** Say when the host is out and back; absent: nobody wants to know. */
+  announces?: true;
   /** Tell the session when the host is empty, so that its share of the move budget can go to the next one. */
   reportDrained: boolean;
+}
+
+/** How the projects of a host's instances are asked. */
+export interface ProjectQuestions extends Pick<ProjectWishes, 'onSilence' | 'onRefusal' | 'replyWithin'> {
+  style: WorkflowStyle;
+  state: 'PREPARE_MAINTENANCE' | 'PLANNED_MAINTENANCE';
 }
 
 /** What is left of a host run in the session: bounded, however many instances there were. */

@@ -22,7 +22,7 @@ const name = z
   );
 
 const timestamp = z.iso
-  .datetime({ offset: true })
+  .datetime({ offset: true, error: 'must be a time with a zone, such as 2027-03-01T22:00:00Z' })
   .max(64)
   .describe('RFC 3339, with a zone: 2027-03-01T22:00:00Z');
 
@@ -137,6 +137,34 @@ const timeouts = z.strictObject({
   host: duration.default('6h').describe('All steps of one host together'),
 });
 
+export const WORKFLOW_STYLES = ['default', 'vnf'] as const;
+export type WorkflowStyle = (typeof WORKFLOW_STYLES)[number];
+
+/**
+ * `hold`: hosts with its instances are held by its name; `proceed`: as the project has said beforehand, or as the session
+ * says; `fail`: no more hosts start until somebody continues.
+ */
+const UNAGREED = ['hold', 'proceed', 'fail'] as const;
+
+const projects = z.strictObject({
+  onSilence: z
+    .enum(UNAGREED)
+    .default('hold')
+    .describe('What it means that a project does not answer in time'),
+  onRefusal: z.enum(UNAGREED).default('hold').describe('What it means that a project answers no'),
+  replyWithin: duration
+    .default('5m')
+    .describe('How long an answer is waited for; an early one ends the wait'),
+  makeRoomWithin: duration.default('15m').describe('The same where the project has to change what it runs'),
+  scaleInRounds: z
+    .int()
+    .min(0)
+    .max(20)
+    .default(3)
+    .describe('How often projects are asked to make room, in all, where no host could be emptied'),
+});
+export type ProjectWishes = z.output<typeof projects>;
+
 const hostList = z
   .array(name)
   .max(MAX_HOSTS)
@@ -168,7 +196,13 @@ export const sessionSpec = z
     maintenanceUntil: timestamp
       .optional()
       .describe('No host starts that cannot be expected to be done before'),
-    workflow: z.enum(['default']).default('default'),
+    workflow: z
+      .enum(WORKFLOW_STYLES)
+      .default('default')
+      .describe('How projects are asked: about all of their instances at once, or (vnf) about each one'),
+    projects: projects
+      .optional()
+      .describe('Ask the projects whose instances are touched; absent: nobody is asked'),
     metadata: metadata.default({}).describe('Notes that travel with the session; handed to actions'),
     actions: z.array(action).max(100).default([]),
     budget: budget.prefault({}),
@@ -281,10 +315,18 @@ export const approveMessage = z.strictObject({
 });
 export type ApproveMessage = z.output<typeof approveMessage>;
 
-/** One line per problem, each with the path of the field: `budget.maxConcurrentHosts: …`. */
-export function describeIssues(error: z.ZodError, limit = 20): string[] {
+/**
+ * One line per problem, each with the path of the field: `budget.maxConcurrentHosts: …`.
+ *
+ * @param unknownKey what is said of a key that should not be there
+ */
+export function describeIssues(
+  error: z.ZodError,
+  limit = 20,
+  unknownKey = 'is not a key of a session; see docs/session.md',
+): string[] {
   // Paths hold keys that somebody typed, of whatever length.
-  const lines = flatten(error.issues).map(({ path, message }) =>
+  const lines = flatten(error.issues, unknownKey).map(({ path, message }) =>
     oneLine(`${formatPath(path)}: ${message}`, LONGEST_ISSUE),
   );
   return lines.length <= limit ? lines : [...lines.slice(0, limit), `… and ${lines.length - limit} more`];
@@ -293,7 +335,11 @@ export function describeIssues(error: z.ZodError, limit = 20): string[] {
 type Issue = { path: PropertyKey[]; message: string };
 
 /** A failed union says only "invalid input"; the branch that came furthest says why. */
-function flatten(issues: readonly z.core.$ZodIssue[], prefix: PropertyKey[] = []): Issue[] {
+function flatten(
+  issues: readonly z.core.$ZodIssue[],
+  unknownKey: string,
+  prefix: PropertyKey[] = [],
+): Issue[] {
   return issues.flatMap((issue): Issue[] => {
     const path = [...prefix, ...issue.path];
     if (issue.code === 'invalid_union' && issue.errors.length > 0) {
@@ -307,12 +353,12 @@ function flatten(issues: readonly z.core.$ZodIssue[], prefix: PropertyKey[] = []
           .filter(Boolean);
         return [{ path, message: `expected ${[...new Set(expected)].join(' or ')}` }];
       }
-      return flatten(best ?? [], path);
+      return flatten(best ?? [], unknownKey, path);
     }
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => ({
         path: [...path, key],
-        message: 'is not a key of a session; see docs/session.md',
+        message: unknownKey,
       }));
     }
     return [{ path, message: issue.message }];

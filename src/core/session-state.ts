@@ -32,6 +32,7 @@ export const TRANSITIONS: Readonly<Record<SessionState, readonly SessionState[]>
   SCALE_IN: [
     'PREPARE_MAINTENANCE',
     'START_MAINTENANCE',
+    'PLANNED_MAINTENANCE',
     'MAINTENANCE_FAILED',
     'MAINTENANCE_PAUSED',
     'MAINTENANCE_CANCELLED',
@@ -44,6 +45,7 @@ export const TRANSITIONS: Readonly<Record<SessionState, readonly SessionState[]>
     'MAINTENANCE_CANCELLED',
   ],
   START_MAINTENANCE: [
+    'SCALE_IN',
     'PLANNED_MAINTENANCE',
     'MAINTENANCE_COMPLETE',
     'MAINTENANCE_FAILED',
@@ -51,6 +53,7 @@ export const TRANSITIONS: Readonly<Record<SessionState, readonly SessionState[]>
     'MAINTENANCE_CANCELLED',
   ],
   PLANNED_MAINTENANCE: [
+    'SCALE_IN',
     'START_MAINTENANCE',
     'MAINTENANCE_COMPLETE',
     'MAINTENANCE_FAILED',
@@ -61,6 +64,8 @@ export const TRANSITIONS: Readonly<Record<SessionState, readonly SessionState[]>
   MAINTENANCE_DONE: [],
   MAINTENANCE_FAILED: [
     'MAINTENANCE',
+    'SCALE_IN',
+    'PREPARE_MAINTENANCE',
     'START_MAINTENANCE',
     'PLANNED_MAINTENANCE',
     'MAINTENANCE_COMPLETE',
@@ -69,6 +74,8 @@ export const TRANSITIONS: Readonly<Record<SessionState, readonly SessionState[]>
   ],
   MAINTENANCE_PAUSED: [
     'MAINTENANCE',
+    'SCALE_IN',
+    'PREPARE_MAINTENANCE',
     'START_MAINTENANCE',
     'PLANNED_MAINTENANCE',
     'MAINTENANCE_COMPLETE',

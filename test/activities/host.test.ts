@@ -5,6 +5,7 @@ import type { Client } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import type { HostRef, SiteActivities } from '../../activities/contract.ts';
+import { ConstraintsReader } from '../../activities/constraints-reader.ts';
 import { createHostActivities } from '../../activities/host.ts';
 import { InventoryCache } from '../../activities/inventory-cache.ts';
 import type { Host } from '../../src/core/inventory.ts';
@@ -37,7 +38,10 @@ const driver = {
   findTask: async () => undefined,
 } as unknown as Driver;
 
-const activities = createHostActivities(driver, new InventoryCache(driver));
+const activities = createHostActivities(
+  driver,
+  new InventoryCache(driver, new ConstraintsReader({} as Client, 'lab')),
+);
 
 const run = (
   name: 'cordonHost' | 'enterMaintenance' | 'proveEmpty' | 'exitMaintenance',

@@ -142,6 +142,7 @@ function configFor(simulator: Simulator): Config {
       command: { allow: {} },
       activities: {},
     },
+    notifications: { sinks: {} },
     worker: { maintenance: true, maxConcurrentActivities: 200 },
   };
 }

@@ -7,10 +7,13 @@ import path from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import packageJson from '../../package.json' with { type: 'json' };
+import { ConstraintStore } from '../../src/constraint-store.ts';
+import { constraintShard } from '../../src/core/constraints.ts';
 import { HostTable } from '../../src/core/host-table.ts';
 import { sessionSpec, type SessionInput } from '../../src/core/session-spec.ts';
-import { hostWorkflowId, MAINTENANCE_QUEUE, WORKFLOWS } from '../../src/names.ts';
+import { constraintsWorkflowId, hostWorkflowId, MAINTENANCE_QUEUE, WORKFLOWS } from '../../src/names.ts';
 import type { Carried } from '../../workflows/session/session-record.ts';
+import { groupConstraintOf } from './constraints.ts';
 import { SITE, startEngine, type Engine } from './engine.ts';
 import { fleetOf, WORK } from './fleets.ts';
 
@@ -131,6 +134,27 @@ async function recordReconcile(engine: Engine): Promise<void> {
   await save('host-put-back', host);
 }
 
+/** A part that is handed a history limit of a few events, and the run that follows it. */
+async function recordConstraints(engine: Engine): Promise<void> {
+  const shard = constraintShard('vnf');
+  const { workflow } = engine.client;
+  const first = await workflow.start(WORKFLOWS.constraints, {
+    taskQueue: MAINTENANCE_QUEUE,
+    workflowId: constraintsWorkflowId(SITE, shard),
+    args: [
+      { site: SITE, shard },
+      { state: { instances: [], groups: [] }, historyLimit: 20 },
+    ],
+  });
+  const store = new ConstraintStore(engine.client, SITE);
+  for (const recoverySeconds of [1, 2, 3, 4, 5]) {
+    await store.put({ kind: 'group', value: groupConstraintOf('vnf', { recoverySeconds }) });
+  }
+  await store.delete({ kind: 'group', id: 'vnf' });
+  await save('constraints-continued-as-new', workflow.getHandle(first.workflowId, first.firstExecutionRunId));
+  await save('constraints', workflow.getHandle(first.workflowId));
+}
+
 const hostOf = (engine: Engine, name: string): WorkflowHandle =>
   engine.client.workflow.getHandle(hostWorkflowId(SITE, name));
 
@@ -171,5 +195,6 @@ await withFleet(async (engine) => {
   await recordInvalid(engine);
   await recordContinuedAsNew(engine);
   await recordReconcile(engine);
+  await recordConstraints(engine);
 });
 await withFleet(recordHeldForRoom);

@@ -1,14 +1,19 @@
-import { condition, sleep } from '@temporalio/workflow';
+import { sleep } from '@temporalio/workflow';
 import type { DrainPlan, FailedMove } from '../../activities/contract.ts';
 import { MaintenanceError, type ErrorCode } from '../../src/core/errors.ts';
 import type { InstanceDecision } from '../../src/core/host-run.ts';
 import { listed } from '../../src/core/listed.ts';
+import { announceDone } from './announcements.ts';
 import { viewFailure, wasCancelled } from '../failures.ts';
+import type { Impact } from './group-shares.ts';
 import type { HostRun } from './host-run.ts';
 import { restForRoom } from './rests.ts';
 
 /** An instance whose move failed is tried again so often, each time on another target where there is one. */
 const TRIES = 3;
+
+/** What projects act on themselves is looked at again after this long. */
+const OWNERS_REST_MS = 10_000;
 
 /** Named in a message; the rest is counted. */
 const NAMES_SHOWN = 10;
@@ -40,7 +45,6 @@ interface Tries {
 export async function drainHost(run: HostRun, plan: DrainPlan): Promise<void> {
   const tries: Tries = { counts: new Map(), failed: new Map(), failures: new Map(), refused: new Set() };
   const { counts, failures } = tries;
-  const shares = new GroupShares(run.input.groupShares);
   let rests = 0;
   for (;;) {
     run.noteLeft(
@@ -50,14 +54,16 @@ export async function drainHost(run: HostRun, plan: DrainPlan): Promise<void> {
       failures.set(one.id, { name: one.name, code: one.code, message: one.reason });
     for (const one of plan.decisions) failures.delete(one.id);
 
-    const tried = await moveAll(run, plan.decisions, shares, tries);
+    const tried = await moveAll(run, plan.decisions, tries);
 
-    if (failures.size === 0) return;
+    const awaited = plan.decisions.filter(({ action }) => action === 'own');
+    if (failures.size === 0 && awaited.length === 0) return;
     const hopeless = [...failures].filter(
       ([id, failure]) => !worthWaiting(failure) || ((counts.get(id) ?? 0) >= TRIES && !tries.refused.has(id)),
     );
     if (hopeless.length > 0) throw holdFor(run, failures);
-    if (tried === 0 || nothingButRefused(tries)) {
+    if (awaited.length > 0) await restForOwners(run, awaited, failures);
+    else if (tried === 0 || nothingButRefused(tries)) {
       const rest = restForRoom(rests++);
       if (rest === undefined || !run.hasTimeFor(rest)) throw holdFor(run, failures);
       run.setWaitsFor(describe(failures));
@@ -73,15 +79,35 @@ export async function drainHost(run: HostRun, plan: DrainPlan): Promise<void> {
       failures.delete(id);
       run.noteGone({ id, name: failure.name });
     }
+    for (const one of awaited) {
+      if (known.has(one.id)) continue;
+      run.noteGone(one);
+      await announceDone(run, one);
+    }
   }
+}
+
+/** Projects act on their instances when they see fit: they have until the drain has to be over. */
+async function restForOwners(
+  run: HostRun,
+  awaited: readonly InstanceDecision[],
+  failures: Map<string, Failure>,
+): Promise<void> {
+  if (!run.hasTimeFor(OWNERS_REST_MS)) throw outOfTime(run, failures);
+  const names = awaited.map(({ name }) => name);
+  run.setWaitsFor(`their projects to act on ${listed(names, NAMES_SHOWN)}`);
+  await sleep(OWNERS_REST_MS, { summary: 'projects act on their instances' });
+  run.setWaitsFor(undefined);
 }
 
 /** On fresh data, with what was tried in mind. */
 async function planAgain(run: HostRun, { failed, failures }: Tries): Promise<DrainPlan> {
-  const { host, placement, spec } = run.input;
-  const request = { ...run.ref, wishes: spec.instances, placement, failed: [...failed.values()] };
+  const { host, placement } = run.input;
+  const request = { ...run.ref, wishes: run.wishes, placement, failed: [...failed.values()] };
   try {
-    return await run.call('planDrain', request, `plan what is left on ${host}`);
+    const plan = await run.call('planDrain', request, `plan what is left on ${host}`);
+    for (const warning of plan.warnings) if (!run.warnings.includes(warning)) run.warnings.push(warning);
+    return plan;
   } catch (error) {
     if (wasCancelled(error) || viewFailure(error).code !== 'DeadlineExceeded') throw error;
     throw outOfTime(run, failures);
@@ -105,52 +131,39 @@ function forgetRefusals({ counts, failed, refused }: Tries): void {
 }
 
 /** Returns how many instances it tried to move or stop. */
-async function moveAll(
-  run: HostRun,
-  decisions: readonly InstanceDecision[],
-  shares: GroupShares,
-  tries: Tries,
-): Promise<number> {
-  const queue = decisions.filter(({ action }) => action !== 'stay' && action !== 'platform');
+async function moveAll(run: HostRun, decisions: readonly InstanceDecision[], tries: Tries): Promise<number> {
+  const queue = decisions.filter(
+    ({ action }) => action !== 'stay' && action !== 'platform' && action !== 'own',
+  );
   const wanted = queue.length;
-  let moving = 0;
-  const lane = async (): Promise<void> => {
-    for (;;) {
-      await condition(() => moving === 0 || queue.length === 0 || queue.some((one) => shares.allow(one)));
-      const next = queue.findIndex((one) => shares.allow(one));
-      const decision = next < 0 ? undefined : queue.splice(next, 1)[0];
-      if (!decision) return;
-      moving += 1;
-      try {
-        await shares.hold(decision, () => leave(run, decision, tries));
-      } finally {
-        moving -= 1;
-      }
-    }
-  };
+  const lane = (): Promise<void> =>
+    run.shares.workOff(queue, (decision) => leave(run, decision, tries), { deadline: run.deadline });
   const lanes = Array.from({ length: Math.min(run.input.moveSlots, queue.length) }, lane);
   const results = await Promise.allSettled(lanes);
   for (const result of results) if (result.status === 'rejected') throw result.reason;
   for (const { id, name, groups = [] } of queue) {
-    const message = `no more members of group ${groups.join(', ')} may be moving or stopped now`;
+    const message = `no more members of group ${groups.join(', ')} may be moving, stopped or recovering now`;
     tries.failures.set(id, { name, code: 'MoveRefused', message });
   }
   return wanted - queue.length;
 }
 
-/** Moves or stops one instance; a failure is noted, a cancellation thrown on. */
+/** Moves or stops one instance, and says what that did to it; a failure is noted, a cancellation thrown on. */
 async function leave(
   run: HostRun,
   decision: InstanceDecision,
   { counts, failed, failures, refused }: Tries,
-): Promise<void> {
+): Promise<Impact> {
   const { id, name, action, target } = decision;
   const instance = { id, name };
+  let impact: Impact = 'none';
   try {
     if (action === 'stop') {
       const { result } = await run.call('stopInstance', { ...run.ref, instance }, `stop ${name}`);
-      if (result === 'stopped') run.noteStopped(instance);
-      else run.noteGone(instance);
+      if (result === 'stopped') {
+        run.noteStopped(decision);
+        impact = 'lasting';
+      } else run.noteGone(instance);
     } else if (action === 'live' || action === 'cold') {
       const request = {
         ...run.ref,
@@ -166,12 +179,16 @@ async function leave(
         `${verb} ${name} → ${target ?? '(platform chooses)'}`,
       );
       const { result, to, foundStopped = false } = outcome;
-      if (result === 'moved' && to !== undefined) run.noteMoved(instance, { to, how: action, foundStopped });
-      else run.noteGone(instance);
+      if (result === 'moved' && to !== undefined) {
+        run.noteMoved(decision, { to, how: action, foundStopped });
+        impact = 'over';
+      } else run.noteGone(instance);
     }
     failures.delete(id);
     failed.delete(id);
     refused.delete(id);
+    await announceDone(run, instance);
+    return impact;
   } catch (error) {
     if (wasCancelled(error)) throw error;
     const { code, message } = viewFailure(error);
@@ -186,6 +203,7 @@ async function leave(
       const targets = target === undefined ? before : [...before, target];
       failed.set(id, { instance: id, how: action, targets, tries: count });
     }
+    return code === 'NoTarget' ? 'none' : 'over';
   }
 }
 
@@ -214,34 +232,8 @@ function holdFor(run: HostRun, failures: Map<string, Failure>): MaintenanceError
 function describe(failures: Map<string, Failure>): string {
   const all = [...failures.values()];
   return listed(
-    all.map(({ name, message }) => `${name} (${message})`),
+    all.map(({ name, message }) => (message.includes(name) ? message : `${name} (${message})`)),
     REASONS_SHOWN,
     '; ',
   );
-}
-
-/** How many members of each limited group this host may have moving or stopped; a stopped one keeps its place. */
-class GroupShares {
-  private readonly places: Map<string, number>;
-
-  constructor(shares: Record<string, number>) {
-    this.places = new Map(Object.entries(shares));
-  }
-
-  allow(decision: InstanceDecision): boolean {
-    return (decision.groups ?? []).every((group) => (this.places.get(group) ?? 0) > 0);
-  }
-
-  async hold(decision: InstanceDecision, work: () => Promise<void>): Promise<void> {
-    this.add(decision, -1);
-    try {
-      await work();
-    } finally {
-      if (decision.action !== 'stop') this.add(decision, 1);
-    }
-  }
-
-  private add(decision: InstanceDecision, by: number): void {
-    for (const group of decision.groups ?? []) this.places.set(group, (this.places.get(group) ?? 0) + by);
-  }
 }

@@ -11,14 +11,18 @@ import type {
   Checkpoint,
   HostMaintenanceInput,
   InstanceRef,
+  HostSpec,
+  Member,
   MovedInstance,
   Step,
 } from '../../src/core/host-run.ts';
+import type { InstanceAction } from '../../src/core/notice.ts';
 import type { HostReport } from '../../src/core/host-report.ts';
 import type { ApproveMessage } from '../../src/core/session-spec.ts';
 import type { ApprovalDesk } from '../actions.ts';
 import { callSite } from '../activity-calls.ts';
 import { hostReportSignal } from '../messages.ts';
+import { GroupShares } from './group-shares.ts';
 
 /**
  * What a run of one host knows: where it is, what it has moved and stopped, and until when it may go on. The steps read
@@ -31,17 +35,21 @@ export class HostRun {
   /** How often an action has reported failure in this and earlier runs. */
   actionFailures: number;
   readonly moved: MovedInstance[];
-  readonly stopped: InstanceRef[];
+  readonly stopped: Member[];
   /** Those that were started again. */
   readonly started: InstanceRef[] = [];
   readonly warnings: string[] = [];
   /** Instances still to go, by id. */
   readonly left = new Map<string, InstanceRef>();
+  /** Projects by instance id, where they are asked. */
+  owners: ReadonlyMap<string, string> = new Map();
   readonly desk: ApprovalDesk & { answers: ApproveMessage[] };
+  readonly shares: GroupShares;
   step: Step;
   /** Set just before the platform is asked: after a crash it may have been, and leaving is harmless if it was not. */
   entered: boolean;
 
+  private readonly agreed: Map<string, InstanceAction | 'as-wished'>;
   private readonly hostDeadline: number;
   private stepDeadline: number;
   private waitsFor: string | undefined;
@@ -60,16 +68,34 @@ export class HostRun {
     this.actionFailures = input.checkpoint?.actionFailures ?? 0;
     this.moved = [...(input.checkpoint?.moved ?? [])];
     this.stopped = [...(input.checkpoint?.stopped ?? [])];
+    this.agreed = new Map(Object.entries(input.checkpoint?.agreed ?? {}));
     this.hostDeadline = this.startedAt + durationMs(input.spec.timeouts.host);
     this.stepDeadline = this.hostDeadline;
     this.lastReportAt = this.startedAt;
     this.desk = { answers: [], ask: (question) => this.setWaitsFor(question) };
+    this.shares = new GroupShares(input.groupShares);
+    for (const one of this.stopped) this.shares.take(one);
   }
 
   get ref(): HostRef {
     const { site, host, session, adopts, spec } = this.input;
     const maintenance = spec.maintenance === undefined ? {} : { maintenance: spec.maintenance };
     return { site, host, session, adopts, entered: this.entered, ...maintenance };
+  }
+
+  /** How instances are to leave, with what their projects have chosen. */
+  get wishes(): HostSpec['instances'] {
+    const chosen = [...this.agreed].filter((one): one is [string, InstanceAction] => one[1] !== 'as-wished');
+    const { instances } = this.input.spec;
+    return chosen.length === 0 ? instances : { ...instances, answers: Object.fromEntries(chosen) };
+  }
+
+  noteAgreed(instances: readonly (readonly [string, InstanceAction | 'as-wished'])[]): void {
+    for (const [id, action] of instances) this.agreed.set(id, action);
+  }
+
+  hasAgreed(instance: string): boolean {
+    return this.agreed.has(instance);
   }
 
   /** Epoch milliseconds by which the present step has to be over. */
@@ -129,18 +155,18 @@ export class HostRun {
   }
 
   noteMoved(
-    { id, name }: InstanceRef,
+    member: Member,
     { to, how, foundStopped = false }: Pick<MovedInstance, 'to' | 'how' | 'foundStopped'>,
   ): void {
-    this.left.delete(id);
-    this.moved.push({ id, name, from: this.input.host, to, how, foundStopped });
+    this.left.delete(member.id);
+    this.moved.push({ ...memberOf(member), from: this.input.host, to, how, foundStopped });
     this.show();
     this.report();
   }
 
-  noteStopped(instance: InstanceRef): void {
-    this.left.delete(instance.id);
-    this.stopped.push({ id: instance.id, name: instance.name });
+  noteStopped(member: Member): void {
+    this.left.delete(member.id);
+    this.stopped.push(memberOf(member));
     this.show();
     this.report();
   }
@@ -172,6 +198,7 @@ export class HostRun {
       stopped: this.stopped,
       left: this.mayStillBeLeaving(),
       rolledBack,
+      ...(this.agreed.size === 0 ? {} : { agreed: Object.fromEntries(this.agreed) }),
     };
   }
 
@@ -181,6 +208,20 @@ export class HostRun {
     if (options.drained === true) this.drained = true;
     const due = reportEveryMs > 0 && Date.now() - this.lastReportAt >= reportEveryMs;
     if (due || options.now === true || options.drained === true) this.sendReport();
+  }
+
+  /** Tells the session that all have left, and again when those have recovered that still did. */
+  reportDrained(): void {
+    if (!this.input.reportDrained) return;
+    this.report({ drained: true });
+    if (this.shares.areRecovering) void this.shares.recovered().then(() => this.report({ now: true }));
+  }
+
+  /** Waits until all are whole that were acted on: a host that has ended holds no shares any more. */
+  async untilRecovered(): Promise<void> {
+    if (!this.shares.areRecovering) return;
+    this.setWaitsFor('instances that were moved or started to recover');
+    await this.shares.recovered();
   }
 
   /** One at a time: signals that are under way together may arrive in any order, and the older would win. */
@@ -202,6 +243,7 @@ export class HostRun {
       total: this.moved.length + this.stopped.length + this.left.size,
       ...(this.waitsFor === undefined ? {} : { waitsFor: this.waitsFor }),
       ...(this.drained ? { drained: true } : {}),
+      ...(this.shares.areRecovering ? { recovering: true } : {}),
     };
     // A host that rolls back still tells where it is; a session that has ended hears nothing, and that is no matter.
     void CancellationScope.nonCancellable(() =>
@@ -228,3 +270,11 @@ export class HostRun {
     );
   }
 }
+
+/** Only what limits are about: it is kept for as long as the host is not through. */
+const memberOf = ({ id, name, groups, recoverySeconds }: Member): Member => ({
+  id,
+  name,
+  ...(groups === undefined ? {} : { groups }),
+  ...(recoverySeconds === undefined ? {} : { recoverySeconds }),
+});

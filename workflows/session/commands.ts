@@ -17,6 +17,9 @@ import {
 /** A message may be wrong in as many ways as it names hosts. */
 const PROBLEMS_NAMED = 20;
 
+/** What is said of a key that a message does not take. */
+export const UNKNOWN_KEY = 'is not a key of this message; see docs/session.md';
+
 /** What an operator asked for, read and checked; or every reason why it cannot be done. */
 export type Command<Message> = { message: Message } | { problems: string[] };
 
@@ -85,7 +88,9 @@ function openProblems({ closed, cancelling }: CommandContext): string[] {
 
 function read<Schema extends z.ZodType>(schema: Schema, raw: unknown): Command<z.output<Schema>> {
   const parsed = schema.safeParse(raw ?? {});
-  return parsed.success ? { message: parsed.data } : { problems: describeIssues(parsed.error) };
+  return parsed.success
+    ? { message: parsed.data }
+    : { problems: describeIssues(parsed.error, undefined, UNKNOWN_KEY) };
 }
 
 function check<Message>(

@@ -1,6 +1,7 @@
 import { CancellationScope, ChildWorkflowFailure, isCancellation, log } from '@temporalio/workflow';
 import type { ChosenHost } from '../../activities/contract.ts';
 import { durationMs } from '../../src/core/duration.ts';
+import type { ErrorCode } from '../../src/core/errors.ts';
 import type { HostMaintenanceInput, HostOutcome } from '../../src/core/host-run.ts';
 import { viewFailure } from '../failures.ts';
 import { failureDetails, runHost } from './run-host.ts';
@@ -35,7 +36,7 @@ export class HostRunner {
     const { host, placement, moveSlots, groupShares } = chosen;
     record.firstHostAt ??= Date.now();
     record.table.start({ host, placement, moveSlots, groupShares, drained: false }, Date.now());
-    if (placement.length > 0) record.noteMoves();
+    record.noteLaunch(host, placement.length > 0);
     this.watch(this.inputFor(chosen, 'maintain'));
   }
 
@@ -65,6 +66,7 @@ export class HostRunner {
     note();
     this.scopes.delete(host);
     record.puttingBack.delete(host);
+    record.notePrepared(host);
     const { pauseBetweenHosts } = record.spec;
     if (pauseBetweenHosts !== undefined) record.notBefore = Date.now() + durationMs(pauseBetweenHosts);
     record.touch();
@@ -118,11 +120,21 @@ export class HostRunner {
       return;
     }
     if (found.code === 'RollbackFailed') record.stuck.add(host);
+    if (this.failsSession(found.code)) record.problem = found;
     log.warn('host held', { host, code: found.code, message: found.message });
     const step = checkpoint?.step ?? record.table.out.get(host)?.step ?? 'precheck';
     const message = found.message.includes(host) ? found.message : `${host}: ${found.message}`;
     const since = new Date(Date.now()).toISOString();
     record.table.hold({ host, step, ...found, message, since }, checkpoint);
+  }
+
+  /** Whether no more hosts are to start, however many may be held. */
+  private failsSession(code: ErrorCode): boolean {
+    const { onRefusal, onSilence } = this.record.spec.projects ?? {};
+    return (
+      (code === 'ProjectRefused' && onRefusal === 'fail') ||
+      (code === 'ProjectSilent' && onSilence === 'fail')
+    );
   }
 
   /** Cancelled while it waited for its lock: no workflow of ours has run, so nothing was put back either. */
@@ -170,8 +182,18 @@ export class HostRunner {
       ...(checkpoint === undefined ? {} : { checkpoint }),
       purpose,
       adopts: record.adopts,
+      ...(purpose === 'maintain' ? this.questionsFor(chosen.host) : {}),
+      ...(record.announces.includes('maintenance.host') ? { announces: true } : {}),
       reportEveryMs: reportEveryMs(table.hosts.length, chosen.estimateMs),
       reportDrained: budget.maxConcurrentMoves !== undefined || Object.keys(chosen.groupShares).length > 0,
     };
+  }
+
+  private questionsFor(host: string): Pick<HostMaintenanceInput, 'projects'> {
+    const { spec, preparing } = this.record;
+    if (spec.projects === undefined) return {};
+    const { onSilence, onRefusal, replyWithin } = spec.projects;
+    const state = preparing.has(host) ? 'PREPARE_MAINTENANCE' : 'PLANNED_MAINTENANCE';
+    return { projects: { style: spec.workflow, state, onSilence, onRefusal, replyWithin } };
   }
 }

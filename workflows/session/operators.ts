@@ -1,5 +1,6 @@
-import { getExternalWorkflowHandle, setHandler } from '@temporalio/workflow';
+import { getExternalWorkflowHandle, setDefaultSignalHandler, setHandler } from '@temporalio/workflow';
 import { hostReport } from '../../src/core/host-report.ts';
+import { oneLine } from '../../src/core/listed.ts';
 import type { Progress } from '../../src/core/progress.ts';
 import {
   approveMessage,
@@ -26,6 +27,7 @@ import {
   standingQuery,
 } from '../messages.ts';
 import {
+  UNKNOWN_KEY,
   readBudget,
   readCancel,
   readContinue,
@@ -35,6 +37,9 @@ import {
 } from './commands.ts';
 import type { HostRunner } from './host-runner.ts';
 import type { SessionRecord } from './session-record.ts';
+
+/** Characters of a signal's name that are shown: anything may be sent. */
+const NAME_SHOWN = 40;
 
 /** Something operators may ask for: how it is read and checked, and what it changes. */
 interface Order<Message> {
@@ -88,10 +93,17 @@ export class Operators {
         const report = hostReport.safeParse(raw);
         if (!report.success) return;
         record.table.report(report.data);
+        if (report.data.step !== 'precheck') record.notePrepared(report.data.host);
         if (report.data.drained === true) record.touch();
         else record.show();
       },
       { description: 'From the workflows of the hosts; not for operators' },
+    );
+
+    setDefaultSignalHandler((name) =>
+      this.showRefused(oneLine(name, NAME_SHOWN), [
+        'there is no such signal; there are cancel, continue, pause and approve',
+      ]),
     );
 
     setHandler(cancelUpdate, (raw) => this.comply(cancel, raw), {
@@ -169,7 +181,7 @@ export class Operators {
     const { record } = this;
     const parsed = approveMessage.safeParse(raw ?? {});
     if (!parsed.success) {
-      this.showRefused('approve', describeIssues(parsed.error));
+      this.showRefused('approve', describeIssues(parsed.error, undefined, UNKNOWN_KEY));
       return;
     }
     const { host } = parsed.data;

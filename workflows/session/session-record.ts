@@ -1,16 +1,18 @@
-import { log, setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import { log, setCurrentDetails, upsertSearchAttributes, uuid4, workflowInfo } from '@temporalio/workflow';
 import { renderSession } from '../../src/core/details.ts';
-import type { ResolvedAction } from '../../src/core/host-run.ts';
+import type { Member, ResolvedAction } from '../../src/core/host-run.ts';
 import { HostTable, type HostTableState } from '../../src/core/host-table.ts';
 import { resolveBudget } from '../../src/core/planning/budget.ts';
 import type { Plan, Progress, Report } from '../../src/core/progress.ts';
 import type { Budget, CancelMessage, SessionSpec } from '../../src/core/session-spec.ts';
 import { mayGo, type SessionState } from '../../src/core/session-state.ts';
 import { describeProgress, describeReport, type SessionFacts } from '../../src/core/session-view.ts';
-import type { Standing } from '../../src/core/standing.ts';
+import type { OutHost, Standing } from '../../src/core/standing.ts';
+import type { EventType, SessionEvent } from '../../src/core/notice.ts';
 import type { MaintenanceRequest } from '../../src/core/platform-options.ts';
 import type { ApprovalDesk } from '../actions.ts';
 import type { FailureView } from '../failures.ts';
+import { announce } from '../notifications.ts';
 import { stateAttribute } from '../search-attributes.ts';
 
 /** A run of the session is continued as new after so many events; Temporal ends one at 51,200. */
@@ -24,6 +26,9 @@ export interface Carried {
   firstHostAt?: number;
   actions: ResolvedAction[];
   maintenance?: MaintenanceRequest;
+  projects?: string[];
+  scaleIns?: number;
+  announces?: EventType[];
   actionsDone: number[];
   actionFailures: number;
   failedAndRolledBack: number;
@@ -55,6 +60,16 @@ export class SessionRecord {
   table: HostTable;
   actions: ResolvedAction[];
   maintenance: MaintenanceRequest | undefined;
+  /** Those that are asked. */
+  projects: string[];
+  /** How often they were asked to make room. */
+  scaleIns: number;
+  /** Why no host can be emptied, while projects are asked to make room. */
+  lacksRoom: string | undefined;
+  /** Hosts whose projects are asked before any host was emptied. */
+  readonly preparing = new Set<string>();
+  /** Events that somebody wants to know of. */
+  announces: EventType[];
   budget: Budget;
   maintenanceUntil: string | undefined;
   phase: Phase;
@@ -88,6 +103,7 @@ export class SessionRecord {
   version = 0;
 
   private state: SessionState;
+  private readonly announcements = new Set<Promise<void>>();
 
   constructor(spec: SessionSpec, carried?: Carried) {
     this.spec = spec;
@@ -97,6 +113,9 @@ export class SessionRecord {
     this.adopts = carried?.adopts ?? [];
     this.actions = carried?.actions ?? [];
     this.maintenance = carried?.maintenance;
+    this.projects = carried?.projects ?? [];
+    this.scaleIns = carried?.scaleIns ?? 0;
+    this.announces = carried?.announces ?? [];
     this.actionsDone = new Set(carried?.actionsDone);
     this.actionFailures = carried?.actionFailures ?? 0;
     this.failedAndRolledBack = carried?.failedAndRolledBack ?? 0;
@@ -119,6 +138,9 @@ export class SessionRecord {
       ...(this.firstHostAt === undefined ? {} : { firstHostAt: this.firstHostAt }),
       actions: this.actions,
       ...(this.maintenance === undefined ? {} : { maintenance: this.maintenance }),
+      ...(this.projects.length === 0 ? {} : { projects: this.projects }),
+      ...(this.scaleIns === 0 ? {} : { scaleIns: this.scaleIns }),
+      ...(this.announces.length === 0 ? {} : { announces: this.announces }),
       actionsDone: [...this.actionsDone],
       actionFailures: this.actionFailures,
       failedAndRolledBack: this.failedAndRolledBack,
@@ -190,11 +212,57 @@ export class SessionRecord {
     log.info('session state', { from: this.state, to: state });
     this.state = state;
     upsertSearchAttributes(stateAttribute(state));
+    this.announceState(state);
   }
 
   /** Instances are about to move: from now on it is more than taking out empty hosts. */
   noteMoves(): void {
     if (this.state === 'START_MAINTENANCE') this.enter('PLANNED_MAINTENANCE');
+  }
+
+  /**
+   * A host is about to be taken out. Where its projects are asked first and no host is empty yet, that is what the session
+   * is doing.
+   */
+  noteLaunch(host: string, moves: boolean): void {
+    if (this.spec.projects !== undefined && !this.hasStarted) {
+      if (moves) this.preparing.add(host);
+      else this.enter('START_MAINTENANCE');
+    } else if (moves) this.noteMoves();
+  }
+
+  /** The host is further than asking projects, or has ended. */
+  notePrepared(host: string): void {
+    if (!this.preparing.delete(host) || this.hasStarted) return;
+    this.enter('START_MAINTENANCE');
+    this.noteMoves();
+  }
+
+  /** Waits until everything is on its way that was to be announced. */
+  async untilAnnounced(): Promise<void> {
+    await Promise.all(this.announcements);
+  }
+
+  /** One after the other, and nobody waits for them. */
+  private announceState(state: SessionState): void {
+    if (!this.announces.includes('maintenance.session')) return;
+    const event: SessionEvent = {
+      type: 'maintenance.session',
+      id: uuid4(),
+      at: new Date(Date.now()).toISOString(),
+      site: this.spec.site,
+      session: this.id,
+      state,
+      percentDone: this.progress().percent,
+    };
+    const done = announce(event).then(() => {
+      this.announcements.delete(done);
+    });
+    this.announcements.add(done);
+  }
+
+  private get hasStarted(): boolean {
+    return this.state === 'START_MAINTENANCE' || this.state === 'PLANNED_MAINTENANCE';
   }
 
   show(): void {
@@ -215,13 +283,16 @@ export class SessionRecord {
       chain: this.chain,
       site: this.spec.site,
       statuses: this.table.encodedStatuses(),
-      out: [...this.table.out.values()].map(({ host, placement, moveSlots, groupShares, drained }) => ({
-        host,
-        placement,
-        moveSlots,
-        groupShares,
-        drained,
-      })),
+      out: [...this.table.out.values(), ...this.heldToBePutBack()].map(
+        ({ host, placement, moveSlots, groupShares, drained, recovering }) => ({
+          host,
+          placement,
+          moveSlots,
+          groupShares,
+          drained,
+          ...(recovering === true ? { recovering } : {}),
+        }),
+      ),
       retry: [...this.table.retry],
       budget: this.budget,
       instances: this.spec.instances,
@@ -232,6 +303,16 @@ export class SessionRecord {
       sessions: [this.id, ...this.adopts],
       ...(names ? { hosts: [...this.table.hosts] } : {}),
     };
+  }
+
+  /** What was stopped on them is started, and recovers. */
+  private heldToBePutBack(): OutHost[] {
+    const { held, checkpoints } = this.table;
+    return [...this.puttingBack.keys()].flatMap((host) => {
+      const groupShares = countByGroup(held.has(host) ? (checkpoints.get(host)?.stopped ?? []) : []);
+      if (Object.keys(groupShares).length === 0) return [];
+      return [{ host, placement: [], moveSlots: 0, groupShares, drained: true, recovering: true }];
+    });
   }
 
   reason(): string {
@@ -273,8 +354,11 @@ export class SessionRecord {
     if (this.failures > this.budget.maxFailedHosts || this.onlyHeldLeft()) return 'MAINTENANCE_FAILED';
     if (this.paused !== undefined || this.windowClosed) return 'MAINTENANCE_PAUSED';
     if (this.phase !== 'hosts') return 'MAINTENANCE';
-    const running = this.state === 'START_MAINTENANCE' || this.state === 'PLANNED_MAINTENANCE';
-    return running ? this.state : 'PLANNED_MAINTENANCE';
+    if (this.lacksRoom !== undefined) return 'SCALE_IN';
+    if (this.hasStarted) return this.state;
+    if (this.preparing.size > 0) return 'PREPARE_MAINTENANCE';
+    // Where projects are asked, the first host is yet to be launched.
+    return this.state === 'MAINTENANCE' || this.state === 'SCALE_IN' ? this.state : 'PLANNED_MAINTENANCE';
   }
 
   private onlyHeldLeft(): boolean {
@@ -314,4 +398,10 @@ export class SessionRecord {
     const pending = planned.filter((host) => this.table.status(host) === 'pending' && !retry.has(host));
     return [...retry, ...pending];
   }
+}
+
+function countByGroup(members: readonly Member[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const group of members.flatMap(({ groups = [] }) => groups)) counts[group] = (counts[group] ?? 0) + 1;
+  return counts;
 }

@@ -20,6 +20,7 @@ import { failWith, viewFailure } from '../failures.ts';
 import { sessionAttributes } from '../search-attributes.ts';
 import { HostRunner } from './host-runner.ts';
 import { Operators } from './operators.ts';
+import { askProjects } from './projects.ts';
 import { SessionRecord, type Carried } from './session-record.ts';
 
 /** A larger session makes its plan only when asked to, by a dry run: it takes long, and is out of date soon. */
@@ -62,18 +63,26 @@ export class Session {
   async run(): Promise<Report> {
     const { record } = this;
     if (record.phase === 'preparing') {
+      record.show();
       upsertSearchAttributes(sessionAttributes(record.id, record.spec.site, 'MAINTENANCE'));
       await this.prepare();
       if (record.spec.dryRun && !record.cancel) return this.dryRun();
       await this.planAhead();
+      const { maintenanceAt } = record.spec;
+      await this.askProjects(
+        'MAINTENANCE',
+        maintenanceAt === undefined ? undefined : Date.parse(maintenanceAt),
+      );
       await this.awaitStart();
       await this.runActions('pre');
       record.phase = 'hosts';
-      if (!record.cancel) record.enter('START_MAINTENANCE');
+      // Where projects are asked, the first host begins with that.
+      if (!record.cancel && record.spec.projects === undefined) record.enter('START_MAINTENANCE');
     }
     await this.takeHosts();
     record.phase = 'post';
     record.settle();
+    await this.askProjects('MAINTENANCE_COMPLETE');
     await this.runActions('post');
     return this.end();
   }
@@ -82,7 +91,8 @@ export class Session {
     const { record } = this;
     const { site, resumeFrom, hosts, instances, actions } = record.spec;
     await this.persist(async () => {
-      await this.askTemporal('lookUpSite', { site }, `look up site ${site}`);
+      const found = await this.askTemporal('lookUpSite', { site }, `look up site ${site}`);
+      record.announces = found?.announces ?? [];
       const legacy =
         resumeFrom === undefined
           ? undefined
@@ -96,8 +106,49 @@ export class Session {
       record.table.inherit(legacy.hosts, legacy.statuses, legacy.checkpoints);
       record.adopts.push(...legacy.sessions);
     });
+    await this.findProjects();
     record.phase = 'waiting';
     record.show();
+  }
+
+  private async findProjects(): Promise<void> {
+    const { record } = this;
+    const { site, projects } = record.spec;
+    if (projects === undefined) return;
+    await this.persist(async () => {
+      const request = { site, session: record.id };
+      const found = await this.askSite('listProjects', request, 'whose instances run on the hosts?');
+      record.projects = found.projects;
+    });
+  }
+
+  /** Asks all projects something, until it is done or the session is cancelled. */
+  private async askProjects(
+    state: 'MAINTENANCE' | 'SCALE_IN' | 'MAINTENANCE_COMPLETE',
+    noLaterThan?: number,
+  ): Promise<void> {
+    const { projects } = this.record.spec;
+    if (projects === undefined) return;
+    await this.persist(() => askProjects(this.record, projects, state, noLaterThan));
+  }
+
+  /** Has projects make room where no host could be emptied, as often as the session allows. */
+  private async makeRoom(): Promise<void> {
+    const { record } = this;
+    const { projects, site } = record.spec;
+    while (projects !== undefined && record.scaleIns < projects.scaleInRounds && record.mayStartHosts()) {
+      const request = { site, session: record.id };
+      const { lacks } = await this.interruptible(() =>
+        this.askSite('findRoom', request, 'is there room to empty a host?'),
+      );
+      record.lacksRoom = lacks;
+      record.settle();
+      if (lacks === undefined) return;
+      record.scaleIns += 1;
+      await this.askProjects('SCALE_IN');
+    }
+    record.lacksRoom = undefined;
+    record.settle();
   }
 
   private async dryRun(): Promise<Report> {
@@ -217,6 +268,8 @@ export class Session {
     const slots = record.concurrency - record.table.out.size;
     if (slots <= 0 || record.table.count('pending') === 0 || !record.mayStartHosts()) return;
     try {
+      if (record.table.out.size === 0) await this.makeRoom();
+      if (!record.mayStartHosts()) return;
       const request = { site: record.spec.site, session: record.id, slots };
       const choice = await this.interruptible(() =>
         this.askSite('chooseHosts', request, 'choose the next hosts'),
@@ -271,13 +324,16 @@ export class Session {
     const { record } = this;
     record.phase = 'ended';
     record.endedAt = Date.now();
+    record.waitFor = undefined;
     record.settle();
+    await record.untilAnnounced();
     await condition(allHandlersFinished);
     if (record.cancelledFromOutside) throw new CancelledFailure(record.reason());
     return record.report();
   }
 
   private async continueAsNew(): Promise<never> {
+    await this.record.untilAnnounced();
     await condition(allHandlersFinished);
     const { spec } = this.record;
     return continueAsNew<(input: unknown, carried: Carried) => Promise<Report>>(spec, this.record.carry());

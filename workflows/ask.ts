@@ -1,0 +1,70 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import {
+  ChildWorkflowCancellationType,
+  ChildWorkflowFailure,
+  ParentClosePolicy,
+  WorkflowIdReusePolicy,
+  executeChild,
+  sleep,
+  uuid4,
+} from '@temporalio/workflow';
+import type { DialogueInput, DialogueOutcome } from '../src/core/dialogue.ts';
+import type { ScheduledEvent } from '../src/core/notice.ts';
+import { dialogueWorkflowId } from '../src/names.ts';
+import { shorten } from './activity-calls.ts';
+import { wasCancelled } from './failures.ts';
+import { projectDialogue } from './project-dialogue.ts';
+import { noticeAttributes } from './search-attributes.ts';
+
+/** A project that is being asked something else is asked again after this long. */
+const BUSY_MS = 5_000;
+
+export interface Question extends Omit<ScheduledEvent, 'id' | 'at' | 'type' | 'replyAt'> {
+  /** How long its answer is waited for, in milliseconds. */
+  replyWithinMs: number;
+  /** Its answer is not waited for beyond this, in epoch milliseconds. */
+  noLaterThan?: number;
+}
+
+/**
+ * Asks a project, and resolves to what comes of it. A project is asked one thing at a time, so this waits until an earlier
+ * question is through. A dialogue that somebody has ended counts as silence.
+ */
+export async function ask(question: Question, lookUpInstances = false): Promise<DialogueOutcome> {
+  for (;;) {
+    try {
+      return await start(question, lookUpInstances);
+    } catch (error) {
+      if (wasCancelled(error)) throw error;
+      if (error instanceof ChildWorkflowFailure) return { answer: 'silent', actions: {} };
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+    await sleep(BUSY_MS, { summary: shorten(`${question.project} is being asked something else`) });
+  }
+}
+
+function start(
+  { replyWithinMs, noLaterThan = Infinity, ...asked }: Question,
+  lookUpInstances: boolean,
+): Promise<DialogueOutcome> {
+  const now = Date.now();
+  const replyAt = Math.max(now, Math.min(now + replyWithinMs, noLaterThan));
+  const notice: ScheduledEvent = {
+    ...asked,
+    type: 'maintenance.scheduled',
+    id: uuid4(),
+    at: new Date(now).toISOString(),
+    replyAt: new Date(replyAt).toISOString(),
+  };
+  const input: DialogueInput = { notice, ...(lookUpInstances ? { lookUpInstances } : {}) };
+  const { session, project, instance, state } = notice;
+  return executeChild(projectDialogue, {
+    workflowId: dialogueWorkflowId(session, project, instance),
+    args: [input],
+    workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+    parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+    cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+    staticSummary: shorten(`${state}: ${project}${instance === undefined ? '' : ` about ${instance}`}`),
+    typedSearchAttributes: noticeAttributes(notice),
+  });
+}
