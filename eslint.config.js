@@ -27,6 +27,17 @@ const zones = [
     message: 'A driver knows the contract and src/core.',
   },
   {
+    target: './src/notifications',
+    from: '.',
+    except: ['./src/notifications', './src/core', './src/drivers/transport.ts', './node_modules'],
+    message: 'A sink knows src/core, and HTTP by src/drivers/transport.ts.',
+  },
+  {
+    target: './src/api',
+    from: ['./src/cli', './src/config.ts', './src/devstack', './src/simulator'],
+    message: 'The service knows Temporal and src/core; it has neither sites nor their credentials.',
+  },
+  {
     target: './src/simulator',
     from: '.',
     except: ['./src/simulator', './src/core', './node_modules'],
@@ -39,11 +50,12 @@ const zones = [
       './activities',
       './src/core',
       './src/drivers',
+      './src/notifications',
       './src/names.ts',
       './src/config.ts',
       './node_modules',
     ],
-    message: 'Activities use src/core, src/drivers and src/names.ts, and types of src/config.ts.',
+    message: 'Activities use src/core, src/drivers, src/notifications, names.ts, and types of config.ts.',
   },
   {
     target: './workflows',
@@ -171,7 +183,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/drivers/**', 'src/simulator/**', 'activities/actions/**'],
+    files: ['src/drivers/**', 'src/notifications/**', 'src/simulator/**', 'activities/actions/**'],
     rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns: [noTemporal] }] },
   },
   {

@@ -2,7 +2,7 @@
  * The connection to Temporal. Where it is comes from the environment and profiles of `@temporalio/envconfig`
  * (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS*, TEMPORAL_PROFILE), as with the Temporal CLI.
  */
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
 
 /** Where and how to connect; `connectionOptions` fit `Connection` and `NativeConnection` alike. */
@@ -51,6 +51,21 @@ export async function connectTemporal(
   } catch (error) {
     throw unreachable(address, error);
   }
+}
+
+/** Of a call of a server that is not there: about a second. */
+const TRIES = 4;
+
+/**
+ * A connection that is made when it is first needed, and again after it was lost: for what runs on while the server is
+ * down, and says so within a second or two. Throws TemporalConnectionError when the settings are wrong.
+ */
+export function reachTemporal(settings: TemporalSettings = temporalSettings()): TemporalConnection {
+  const { connectionOptions, namespace } = settings;
+  const retries = makeGrpcRetryInterceptor(defaultGrpcRetryOptions({ maxAttempts: TRIES }));
+  const connection = Connection.lazy({ ...connectionOptions, interceptors: [retries] });
+  const client = new Client({ connection, namespace });
+  return { client, connection, namespace, address: connectionOptions.address };
 }
 
 /** What to tell somebody whose Temporal at `address` does not answer. */

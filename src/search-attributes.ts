@@ -1,6 +1,14 @@
-/** Registers the search attributes that sessions set. A server that does not know them refuses what sets them. */
+/** The search attributes that sessions set. A server that does not know them refuses what sets them. */
 import type { Connection, ConnectionLike } from '@temporalio/client';
+import { defineSearchAttributeKey } from '@temporalio/common';
 import { SEARCH_ATTRIBUTES } from './names.ts';
+
+/** To set and read them with. */
+export const ATTRIBUTE_KEYS = {
+  state: defineSearchAttributeKey(SEARCH_ATTRIBUTES.state, 'KEYWORD'),
+  site: defineSearchAttributeKey(SEARCH_ATTRIBUTES.site, 'KEYWORD'),
+  session: defineSearchAttributeKey(SEARCH_ATTRIBUTES.session, 'KEYWORD'),
+};
 
 /** `INDEXED_VALUE_TYPE_KEYWORD` of the service's API. */
 const KEYWORD = 2;

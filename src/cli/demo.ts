@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Command, Option } from 'commander';
 import { formatDuration } from '../core/duration.ts';
 import type { Progress } from '../core/progress.ts';
+import { summarize } from '../core/session-summary.ts';
 import { packageRoot } from '../devstack/node-command.ts';
 import { startStack, type Stack } from '../devstack/stack.ts';
 import { addressesOf, renderAddresses } from './addresses.ts';
@@ -16,7 +17,7 @@ import { judge } from './judge.ts';
 import { runProgram } from './program.ts';
 import { renderReport } from './render-report.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
-import { readSession, summarize } from './session-file.ts';
+import { readSession } from './session-file.ts';
 import { Sessions, stamp } from './sessions.ts';
 
 const DIRECTORY = '.haulout/demo';

@@ -50,9 +50,20 @@ export async function follow(
   return last;
 }
 
-/** It stands still until somebody continues or cancels it. */
-export const needsOperator = ({ state, hosts }: Progress): boolean =>
-  state === 'MAINTENANCE_FAILED' && hosts.inFlight === 0;
+/** It stands still until somebody continues it, cancels it, or approves of what comes next. */
+export function needsOperator(progress: Progress): boolean {
+  const { state, reason, hosts } = progress;
+  // Who has paused it knows; that its window has closed somebody has to be told.
+  const isOver = state === 'MAINTENANCE_PAUSED' && reason.startsWith('WindowClosed');
+  if (state === 'MAINTENANCE_FAILED' || isOver) return hosts.inFlight === 0;
+  return waitsForApproval(progress);
+}
+
+/** Nothing goes on before somebody approves. */
+export function waitsForApproval({ blockedBy, inFlight }: Progress): boolean {
+  const isApproval = (what: string | undefined): boolean => what?.startsWith('approval') === true;
+  return blockedBy.some(isApproval) && inFlight.every(({ waitsFor }) => isApproval(waitsFor));
+}
 
 /** What the state of a session means for a script. */
 export function exitCodeOf(state: SessionState): ExitCode {

@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 /** `haulout`: starts, watches and steers sessions. Everything it does can also be done with the Temporal CLI. */
 import { Command } from 'commander';
+import { constraintsCommand } from './commands/constraints.ts';
+import { deliveriesCommand } from './commands/deliveries.ts';
 import { listCommand } from './commands/list.ts';
 import { planCommand } from './commands/plan.ts';
 import { reportCommand } from './commands/report.ts';
@@ -28,6 +30,8 @@ for (const command of [
   cancelCommand(),
   reportCommand(),
   listCommand(),
+  constraintsCommand(),
+  deliveriesCommand(),
 ]) {
   program.addCommand(command);
 }

@@ -11,7 +11,7 @@ export async function runProgram(program: Command): Promise<void> {
   process.stdout.on('error', () => {
     process.exit();
   });
-  for (const command of [program, ...program.commands]) command.exitOverride();
+  for (const command of withSubcommands(program)) command.exitOverride();
   try {
     await program.parseAsync();
   } catch (error) {
@@ -20,3 +20,8 @@ export async function runProgram(program: Command): Promise<void> {
     process.exitCode = exitCode;
   }
 }
+
+const withSubcommands = (command: Command): Command[] => [
+  command,
+  ...command.commands.flatMap(withSubcommands),
+];

@@ -1,5 +1,5 @@
 /** The progress of a session as lines of text: a live picture for terminals, and what changed for logs. */
-import { bar } from '../core/details.ts';
+import { bar, movesOf } from '../core/details.ts';
 import { formatDuration } from '../core/duration.ts';
 import { STEPS } from '../core/host-run.ts';
 import type { HostInFlight, Progress } from '../core/progress.ts';
@@ -73,7 +73,7 @@ export function counts({ hosts, instances }: Pick<Progress, 'hosts' | 'instances
   return [
     `${hosts.done} of ${hosts.total} hosts done`,
     ...optional.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`),
-    `${instances.moved} of ${instances.total} instances moved`,
+    movesOf(instances),
     ...(instances.stopped > 0 ? [`${instances.stopped} stopped`] : []),
   ].join(' · ');
 }

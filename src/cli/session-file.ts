@@ -13,17 +13,6 @@ export async function readSession(file: string): Promise<{ input: SessionInput; 
   throw new CliError(EXIT.usage, [`${file} is not a valid session:`, ...problems].join('\n'));
 }
 
-/** `maintenance of 12 hosts at demo`: the summary of a session in lists. */
-export function summarize({ site, hosts, dryRun }: SessionSpec): string {
-  const what = dryRun ? 'plan for' : 'maintenance of';
-  if (!Array.isArray(hosts)) {
-    const labels = Object.entries(hosts.selector).map(([label, value]) => `${label}=${value}`);
-    return `${what} hosts with ${labels.join(', ')} at ${site}`;
-  }
-  if (hosts.length === 0) return `${what} all hosts at ${site}`;
-  return `${what} ${hosts.length} ${hosts.length === 1 ? 'host' : 'hosts'} at ${site}`;
-}
-
 async function readText(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');

@@ -1,37 +1,22 @@
 /** Sessions as the command line sees them: started, asked and told through Temporal, with errors in operators' words. */
 import {
-  QueryNotRegisteredError,
-  WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-  WorkflowUpdateRPCTimeoutOrCancelledError,
-  isGrpcDeadlineError,
-  isGrpcServiceError,
-  type ServiceError,
   type WorkflowExecutionInfo,
   type WorkflowExecutionStatusName,
   type WorkflowHandle,
 } from '@temporalio/client';
-import { ApplicationFailure, defineSearchAttributeKey } from '@temporalio/common';
+import { ApplicationFailure } from '@temporalio/common';
+import { callFailureOf, type CallFailure } from '../call-failure.ts';
 import { connectTemporal, type TemporalConnection } from '../client.ts';
 import type { Progress, Report } from '../core/progress.ts';
 import type { SessionInput } from '../core/session-spec.ts';
-import { MAINTENANCE_QUEUE, QUERIES, SEARCH_ATTRIBUTES, WORKFLOWS, type UPDATES } from '../names.ts';
-import { EXIT } from './exit-codes.ts';
+import { MAINTENANCE_QUEUE, QUERIES, WORKFLOWS, type UPDATES } from '../names.ts';
+import { ATTRIBUTE_KEYS } from '../search-attributes.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
 import { CliError } from './failure.ts';
 
 /** How long a worker may take to answer; one that has just died is missed for about as long. */
 const ANSWER_MS = 15_000;
-
-/** gRPC status codes. */
-const FAILED_PRECONDITION = 9;
-const UNAVAILABLE = 14;
-
-const ATTRIBUTES = {
-  site: defineSearchAttributeKey(SEARCH_ATTRIBUTES.site, 'KEYWORD'),
-  state: defineSearchAttributeKey(SEARCH_ATTRIBUTES.state, 'KEYWORD'),
-};
 
 /** One line of the list of sessions. */
 export interface SessionEntry {
@@ -144,8 +129,8 @@ export const stamp = (now: Date): string =>
 
 const toEntry = (info: WorkflowExecutionInfo): SessionEntry => ({
   session: info.workflowId,
-  site: info.typedSearchAttributes.get(ATTRIBUTES.site) ?? '',
-  state: info.typedSearchAttributes.get(ATTRIBUTES.state) ?? '',
+  site: info.typedSearchAttributes.get(ATTRIBUTE_KEYS.site) ?? '',
+  state: info.typedSearchAttributes.get(ATTRIBUTE_KEYS.state) ?? '',
   status: info.status.name,
   startedAt: info.startTime.toISOString(),
   ...(info.closeTime && { endedAt: info.closeTime.toISOString() }),
@@ -160,32 +145,41 @@ async function inOperatorsWords<T>(id: string, call: () => Promise<T>): Promise<
 }
 
 function translate(id: string, error: unknown): unknown {
-  if (error instanceof WorkflowExecutionAlreadyStartedError) {
-    return new CliError(
-      EXIT.refused,
-      `A session "${id}" runs already; watch it, or choose another --id`,
-      error,
-    );
-  }
-  if (error instanceof WorkflowNotFoundError) {
-    return new CliError(EXIT.notFound, `There is no session "${id}"`, error);
-  }
-  if (error instanceof QueryNotRegisteredError) {
-    return new CliError(EXIT.notFound, `"${id}" is not a session, or was refused at its start`, error);
-  }
-  if (error instanceof WorkflowUpdateFailedError) {
-    return new CliError(
-      EXIT.refused,
-      `Session "${id}" refuses: ${error.cause?.message ?? error.message}`,
-      error,
-    );
-  }
-  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
-    const hint = 'the command may still be taken when one does';
-    return new CliError(EXIT.noAnswer, `No worker answers for session "${id}"; ${hint}`, error);
-  }
   if (error instanceof WorkflowFailedError) return translateEnd(id, error.cause ?? error);
-  return translateRpc(id, error);
+  const failure = callFailureOf(error);
+  const told = failure && tell(id, failure);
+  return told ? new CliError(told.exitCode, told.message, error) : error;
+}
+
+/** Undefined where the words of the server say it best. */
+function tell(id: string, failure: CallFailure): { exitCode: ExitCode; message: string } | undefined {
+  switch (failure.kind) {
+    case 'in-use':
+      return {
+        exitCode: EXIT.refused,
+        message: `A session "${id}" runs already; watch it, or choose another --id`,
+      };
+    case 'unknown':
+      return { exitCode: EXIT.notFound, message: `There is no session "${id}"` };
+    case 'no-query':
+      return { exitCode: EXIT.notFound, message: `"${id}" is not a session, or was refused at its start` };
+    case 'refused':
+      return { exitCode: EXIT.refused, message: `Session "${id}" refuses: ${failure.reason}` };
+    case 'unanswered': {
+      const hint = 'the command may still be taken when one does';
+      return { exitCode: EXIT.noAnswer, message: `No worker answers for session "${id}"; ${hint}` };
+    }
+    case 'late':
+      return {
+        exitCode: EXIT.noAnswer,
+        message: `No worker answers for session "${id}"; is one running?`,
+      };
+    case 'no-server':
+      return { exitCode: EXIT.noAnswer, message: 'The Temporal server does not answer any more' };
+    case 'invalid':
+    case 'denied':
+      return undefined;
+  }
 }
 
 function translateEnd(id: string, error: Error): CliError {
@@ -204,14 +198,3 @@ function translateEnd(id: string, error: Error): CliError {
 
 /** The failures around it only say where it happened. */
 const innermost = (error: Error): Error => (error.cause instanceof Error ? innermost(error.cause) : error);
-
-function translateRpc(id: string, error: unknown): unknown {
-  const cause = (error as ServiceError).cause ?? error;
-  const code: number | undefined = isGrpcServiceError(cause) ? cause.code : undefined;
-  if (isGrpcDeadlineError(error) || code === FAILED_PRECONDITION) {
-    return new CliError(EXIT.noAnswer, `No worker answers for session "${id}"; is one running?`, error);
-  }
-  if (code === UNAVAILABLE)
-    return new CliError(EXIT.noAnswer, 'The Temporal server does not answer any more', error);
-  return error;
-}

@@ -80,7 +80,7 @@ const CONTINUE: Wrong = [
     { skip: ['compute-01'] },
     /skip\.0: "compute-01" is being worked on, not held or pending/,
   ],
-  ['no time', { maintenanceUntil: 'tomorrow' }, /maintenanceUntil: .*ISO datetime/],
+  ['no time', { maintenanceUntil: 'tomorrow' }, /maintenanceUntil: must be a time with a zone/],
   [
     'a time in the past',
     { maintenanceUntil: '2020-01-01T00:00:00Z' },

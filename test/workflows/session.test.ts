@@ -195,7 +195,10 @@ describe('a session', () => {
         workflowId: `odd-${JSON.stringify(input)}`,
         args: [input],
       });
-      await assert.rejects(handle.result(), hasFailed('InvalidSession', /expected object/));
+      await assert.rejects(
+        handle.result(),
+        hasFailed('InvalidSession', input === null ? /the input is missing/ : /expected object/),
+      );
     }
   });
 

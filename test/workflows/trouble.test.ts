@@ -196,11 +196,19 @@ describe('trouble', () => {
     },
     'a host that cannot be taken into maintenance': {
       ...{ effect: failing, operation: 'enter' },
-      ...{ step: 'enter', code: 'EnterFailed', message: /is "cordoned", .*the monitor went away/ },
+      ...{
+        step: 'enter',
+        code: 'EnterFailed',
+        message: /did not enter maintenance, and is "cordoned" .*the monitor went away/,
+      },
     },
     'a host that cannot be taken out of maintenance': {
       ...{ effect: failing, operation: 'exit' },
-      ...{ step: 'exit', code: 'ExitFailed', message: /is "maintenance", .*the monitor went away/ },
+      ...{
+        step: 'exit',
+        code: 'ExitFailed',
+        message: /did not leave maintenance, and is "maintenance" .*the monitor went away/,
+      },
     },
     'work that fails': {
       ...{ effect: failing, operation: 'work' },
@@ -315,8 +323,8 @@ describe('trouble', () => {
       await rack.seen('instance.migration.started');
       await rack.byHand('die');
       const { step, code, message } = await rack.held(session);
-      assert.deepEqual({ step, code }, { step: 'drain', code: 'MoveFailed' }, message);
-      assert.match(message, /\S+-a-1 \(.*HostDown: \S+-a went down.*; \S+-a-2 \(/);
+      assert.deepEqual({ step, code }, { step: 'drain', code: 'InstanceFailed' }, message);
+      assert.match(message, /\S+-a-1 is in an error state .*HostDown: \S+-a went down.*; \S+-a-2 /);
 
       await rack.goOn(session);
       const again = await rack.held(session);
@@ -337,8 +345,8 @@ describe('trouble', () => {
       await rack.seen('instance.migration.started');
       await rack.byHand('die');
       const { step, code, message } = await rack.held(session);
-      assert.deepEqual({ step, code }, { step: 'enter', code: 'EnterFailed' }, message);
-      assert.match(message, /\S+-a is down/);
+      assert.deepEqual({ step, code }, { step: 'drain', code: 'InstanceFailed' }, message);
+      assert.match(message, /\S+-a went down/);
       await session.signal('continue', { skip: [rack.called('a')] });
       const { hosts } = await reportOf(session);
       assert.equal(hosts.skipped, 1);

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import { summarize } from '../../core/session-summary.ts';
 import { EXIT } from '../exit-codes.ts';
 import { createCommand, print, type OutputOptions } from '../output.ts';
 import { renderPlan } from '../render-report.ts';
-import { readSession, summarize } from '../session-file.ts';
+import { readSession } from '../session-file.ts';
 import { stamp, withSessions } from '../sessions.ts';
 
 /** A plan that takes longer is given up; also one that no worker takes. */

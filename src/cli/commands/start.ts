@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
+import { summarize } from '../../core/session-summary.ts';
 import { createCommand, print, type OutputOptions } from '../output.ts';
-import { readSession, summarize } from '../session-file.ts';
+import { readSession } from '../session-file.ts';
 import { stamp, withSessions } from '../sessions.ts';
 
 interface StartOptions extends OutputOptions {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { createDisplay } from '../display.ts';
-import { exitCodeOf, follow, needsOperator } from '../follow.ts';
+import { exitCodeOf, follow, needsOperator, waitsForApproval } from '../follow.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { createCommand, type OutputOptions } from '../output.ts';
 import { withSessions } from '../sessions.ts';
@@ -28,7 +28,10 @@ async function watch(id: string, options: OutputOptions): Promise<void> {
   if (signal.aborted) display.say(`Stopped watching; "${id}" goes on. To end it: haulout cancel ${id}`);
   if (!seen || signal.aborted) return;
   if (seen.status === 'RUNNING' && needsOperator(seen.progress)) {
-    display.say(`"${id}" waits for you: haulout continue ${id}, or haulout cancel ${id}`);
+    const wayOn = waitsForApproval(seen.progress)
+      ? `temporal workflow signal -w ${id} --name approve`
+      : `haulout continue ${id}`;
+    display.say(`"${id}" waits for you: ${wayOn}, or haulout cancel ${id}`);
   }
   process.exitCode = exitCodeOf(seen.progress.state);
 }

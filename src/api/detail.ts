@@ -1,0 +1,179 @@
+/** Everything that is known of a session: what Temporal recorded of it, of its hosts and of its dialogues. */
+import type { WorkflowExecutionDescription, WorkflowExecutionInfo } from '@temporalio/client';
+import { callFailureOf } from '../call-failure.ts';
+import type { NoticeView } from '../core/dialogue.ts';
+import type { Progress } from '../core/progress.ts';
+import { dialogueWorkflowId, hostWorkflowId, QUERIES, SEARCH_ATTRIBUTES, WORKFLOWS } from '../names.ts';
+import { ApiError } from './errors.ts';
+import type { SessionDetail, StepView } from './schemas.ts';
+import type { SessionEntry } from './session-store.ts';
+import { failureIn, notePending, stepsIn, type Event } from './steps.ts';
+import { quoted, type Temporal } from './temporal.ts';
+import { fenixState } from './translate.ts';
+
+/** Of one workflow; a host with more than some hundred instances has more. */
+const EVENTS_READ = 5_000;
+const DIALOGUES_READ = 300;
+/** Histories and dialogues asked for at one time. */
+const AT_ONCE = 8;
+
+/** Activities that concern one instance. */
+const INSTANCE_STEPS = new Set(['moveInstance', 'stopInstance', 'startInstance']);
+
+/** Runs of hosts to tell of: one that was held and continued has several. */
+export interface Page {
+  offset: number;
+  limit: number;
+}
+
+export class DetailReader {
+  readonly #temporal: Temporal;
+  readonly #site: string;
+
+  constructor(temporal: Temporal, site: string) {
+    this.#temporal = temporal;
+    this.#site = site;
+  }
+
+  async read(session: SessionEntry, page: Page): Promise<SessionDetail> {
+    const { session: id, status, state } = session;
+    const [own, progress, runs, dialogues] = await Promise.all([
+      this.#readRun(id, session.runId, session.status === 'RUNNING'),
+      this.#ask<Progress>(id, QUERIES.progress),
+      this.#list(hostsOf(id), page.offset + page.limit + 1),
+      this.#list(dialoguesOf(id), DIALOGUES_READ),
+    ]);
+    // Where the session has no worker to answer, its dialogues have none either.
+    const isAnswered = progress !== undefined;
+    const shown = runs.slice(page.offset, page.offset + page.limit);
+    return {
+      session_id: id,
+      state: fenixState(status, state),
+      haulout_state: state ?? 'MAINTENANCE',
+      status,
+      ...timesOf(session.startedAt, session.endedAt),
+      ...(own.error && { error: own.error }),
+      progress: progress ?? null,
+      steps: own.steps,
+      truncated: own.truncated,
+      hosts: await inTurns(shown, (run) => this.#readHost(run)),
+      ...(runs.length > page.offset + page.limit && { next_offset: page.offset + page.limit }),
+      dialogues: await inTurns(dialogues, (run) => this.#readDialogue(id, run, isAnswered)),
+    };
+  }
+
+  async #readHost(run: WorkflowExecutionInfo): Promise<SessionDetail['hosts'][number]> {
+    const { steps, error, truncated } = await this.#readRun(
+      run.workflowId,
+      run.runId,
+      run.status.name === 'RUNNING',
+    );
+    return {
+      host: run.workflowId.slice(hostWorkflowId(this.#site, '').length),
+      status: run.status.name,
+      ...timesOf(run.startTime, run.closeTime),
+      ...(error && { error }),
+      steps: steps.filter(({ step }) => !INSTANCE_STEPS.has(step)),
+      instances: steps.filter(({ step }) => INSTANCE_STEPS.has(step)),
+      truncated,
+    };
+  }
+
+  async #readDialogue(
+    session: string,
+    run: WorkflowExecutionInfo,
+    isAnswered: boolean,
+  ): Promise<SessionDetail['dialogues'][number]> {
+    const { workflowId, runId } = run;
+    const notice = isAnswered ? await this.#ask<NoticeView>(workflowId, QUERIES.notice, runId) : undefined;
+    const [project = '', instance] = workflowId.slice(dialogueWorkflowId(session, '').length).split('/');
+    return {
+      project,
+      ...(instance !== undefined && { instance }),
+      status: run.status.name,
+      ...timesOf(run.startTime, run.closeTime),
+      notice: notice ?? null,
+    };
+  }
+
+  /** What was done in one run of a workflow, and why it failed if it did. */
+  async #readRun(
+    workflowId: string,
+    runId: string,
+    isOpen: boolean,
+  ): Promise<{ steps: StepView[]; error?: StepView['error']; truncated: boolean }> {
+    const { events, truncated } = await this.#readHistory(workflowId, runId);
+    const steps = stepsIn(events);
+    if (isOpen) notePending(steps, await this.#describe(workflowId, runId));
+    const error = failureIn(events);
+    return { steps: [...steps.values()], ...(error && { error }), truncated };
+  }
+
+  async #readHistory(workflowId: string, runId: string): Promise<{ events: Event[]; truncated: boolean }> {
+    const { client } = this.#temporal;
+    const events: Event[] = [];
+    let nextPageToken: Uint8Array | undefined;
+    do {
+      const request = {
+        namespace: client.options.namespace,
+        execution: { workflowId, runId },
+        ...(nextPageToken && { nextPageToken }),
+      };
+      const page = await this.#temporal.server(() =>
+        client.workflowService.getWorkflowExecutionHistory(request),
+      );
+      events.push(...(page.history?.events ?? []));
+      nextPageToken = page.nextPageToken.length > 0 ? page.nextPageToken : undefined;
+    } while (nextPageToken && events.length < EVENTS_READ);
+    return { events, truncated: nextPageToken !== undefined };
+  }
+
+  #describe(workflowId: string, runId: string): Promise<WorkflowExecutionDescription> {
+    return this.#temporal.server(() =>
+      this.#temporal.client.workflow.getHandle(workflowId, runId).describe(),
+    );
+  }
+
+  async #list(query: string, most: number): Promise<WorkflowExecutionInfo[]> {
+    const found: WorkflowExecutionInfo[] = [];
+    await this.#temporal.server(async () => {
+      for await (const info of this.#temporal.client.workflow.list({ query })) {
+        found.push(info);
+        if (found.length === most) break;
+      }
+    });
+    return found;
+  }
+
+  /** Undefined when nobody answers, or there is no answer to it. */
+  async #ask<T>(workflowId: string, query: string, runId?: string): Promise<T | undefined> {
+    try {
+      return await this.#temporal.worker(() =>
+        this.#temporal.client.workflow.getHandle(workflowId, runId).query<T>(query),
+      );
+    } catch (error) {
+      if (error instanceof ApiError || callFailureOf(error)) return undefined;
+      throw error;
+    }
+  }
+}
+
+const hostsOf = (session: string): string =>
+  `WorkflowType = '${WORKFLOWS.hostMaintenance}' AND ${SEARCH_ATTRIBUTES.session} = ${quoted(session)}`;
+
+const dialoguesOf = (session: string): string =>
+  `WorkflowType = '${WORKFLOWS.projectDialogue}' AND WorkflowId STARTS_WITH ${quoted(dialogueWorkflowId(session, ''))}`;
+
+const timesOf = (startedAt: Date, endedAt?: Date): { started_at: string; ended_at?: string } => ({
+  started_at: startedAt.toISOString(),
+  ...(endedAt && { ended_at: endedAt.toISOString() }),
+});
+
+/** Does the work for each item, for a few at one time. */
+async function inTurns<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (let next = 0; next < items.length; next += AT_ONCE) {
+    results.push(...(await Promise.all(items.slice(next, next + AT_ONCE).map(work))));
+  }
+  return results;
+}
