@@ -12,8 +12,8 @@ import { failWith, wasCancelled } from './failures.ts';
 import { answerSignal, answerUpdate, noticeQuery } from './messages.ts';
 import { announce } from './notifications.ts';
 
-/** More than any client repeats itself by mistake; each one is kept in the history. */
-const ANSWERS_TAKEN = 100;
+/** More than any client repeats or mistakes itself; each one is kept in the history. */
+const ANSWERS_TAKEN = 500;
 
 /** The project is asked about what was found by then: it can always look for itself. */
 const LOOK_UP_MS = 60_000;
