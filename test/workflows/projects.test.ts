@@ -222,7 +222,8 @@ test('an answer counts once, while it is waited for, and if it answers what is a
   tenants.opinions.set('red', SILENT);
   const id = 'asks-red';
   const session = await engine.start({ hosts: [HOST], projects: { replyWithin: '1h' } }, id);
-  await engine.until(session, ({ blockedBy }) => blockedBy.some((what) => what.includes('red')), PATIENCE_MS);
+  await engine.until(session, () => statesFor('red').includes('MAINTENANCE'), PATIENCE_MS);
+  assert.match((await engine.progress(session)).blockedBy.join(), /an answer of (blue, )?red/);
   const ask = (said: object) =>
     reply(engine.client, { session: id, project: 'red', state: 'MAINTENANCE' }, said);
   const wrong = await ask({ state: 'ACK_PLANNED_MAINTENANCE' });
