@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { answerMessage } from '../core/dialogue.ts';
 import { INSTANCE_ACTIONS } from '../core/notice.ts';
+import { FENIX_STATES } from '../core/session-state.ts';
 
 const MAX_ID = 255;
 const MAX_HOSTS = 20_000;
@@ -114,18 +115,6 @@ export const detailQuery = z.object({
   offset: z.coerce.number().int().min(0).max(100_000).default(0),
   limit: z.coerce.number().int().min(1).max(100).default(20),
 });
-
-export const FENIX_STATES = [
-  'MAINTENANCE',
-  'SCALE_IN',
-  'PREPARE_MAINTENANCE',
-  'START_MAINTENANCE',
-  'PLANNED_MAINTENANCE',
-  'MAINTENANCE_COMPLETE',
-  'MAINTENANCE_DONE',
-  'MAINTENANCE_FAILED',
-] as const;
-export type FenixState = (typeof FENIX_STATES)[number];
 
 export const nothing = z.object({});
 export const sessionCreated = z.object({ session_id: z.string() });

@@ -5,16 +5,15 @@ import { groupConstraint, instanceConstraint } from '../core/constraints.ts';
 import type { GroupConstraint, InstanceConstraint } from '../core/constraints.ts';
 import { answerMessage, type AnswerMessage, type AnswerReceipt, type NoticeView } from '../core/dialogue.ts';
 import { describeIssues, sessionSpec, type SessionInput, type SessionSpec } from '../core/session-spec.ts';
+import { FENIX_STATES, type FenixState } from '../core/session-state.ts';
 import { ApiError } from './errors.ts';
-import {
-  FENIX_STATES,
-  type AnswerRequest,
-  type FenixState,
-  type GroupRequest,
-  type InstanceRequest,
-  type SessionRequest,
-  type groupStored,
-  type instanceStored,
+import type {
+  AnswerRequest,
+  GroupRequest,
+  InstanceRequest,
+  SessionRequest,
+  groupStored,
+  instanceStored,
 } from './schemas.ts';
 
 /** Clocks of clients may be off by this much before a time counts as past. */

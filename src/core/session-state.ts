@@ -1,6 +1,7 @@
 /** The state machine of a session. State names are Fenix's, spelled as Fenix spells them; PAUSED and CANCELLED are ours. */
 
-export const SESSION_STATES = [
+/** Those that Fenix's clients know. */
+export const FENIX_STATES = [
   'MAINTENANCE',
   'SCALE_IN',
   'PREPARE_MAINTENANCE',
@@ -9,9 +10,10 @@ export const SESSION_STATES = [
   'MAINTENANCE_COMPLETE',
   'MAINTENANCE_DONE',
   'MAINTENANCE_FAILED',
-  'MAINTENANCE_PAUSED',
-  'MAINTENANCE_CANCELLED',
 ] as const;
+export type FenixState = (typeof FENIX_STATES)[number];
+
+export const SESSION_STATES = [...FENIX_STATES, 'MAINTENANCE_PAUSED', 'MAINTENANCE_CANCELLED'] as const;
 export type SessionState = (typeof SESSION_STATES)[number];
 
 /**
