@@ -174,9 +174,12 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
     throwIfOff(await followTask(driver, io, task));
   }
 
-  /** Instances that were switched off to leave the host, by somebody who does not see to them any more. */
+  /**
+   * Instances that were switched off to leave the host, by somebody who does not see to them any more. That may have been
+   * a moment ago, so what was read before does not do.
+   */
   async function leftOnTheWay(host: string, io: Io): Promise<readonly Instance[]> {
-    return (await inventory.snapshot(io)).leaving(host);
+    return (await inventory.snapshot(io, true)).leaving(host);
   }
 
   /**

@@ -8,15 +8,16 @@ import type { HostRef, SiteActivities } from '../../activities/contract.ts';
 import { ConstraintsReader } from '../../activities/constraints-reader.ts';
 import { createHostActivities } from '../../activities/host.ts';
 import { InventoryCache } from '../../activities/inventory-cache.ts';
-import type { Host } from '../../src/core/inventory.ts';
+import type { Host, Instance } from '../../src/core/inventory.ts';
 import { formatMark, type Mark } from '../../src/core/mark.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
-import { makeHost } from '../core/planning/fleet.ts';
+import { makeHost, makeInstance } from '../core/planning/fleet.ts';
 
 const REF: HostRef = { site: 'site', host: 'a', session: 's', adopts: ['before'], entered: false };
 const OURS = formatMark({ session: 's', host: 'a' });
 
 let host: Host;
+let instances: Instance[];
 /** What was asked of the platform, in order. */
 let asked: [step: string, session?: string][];
 
@@ -28,6 +29,7 @@ const note = (step: string) => async (_: string, mark: Mark) => {
 const driver = {
   capabilities: { maintenanceMode: false, abortMove: true, shortestPollMs: 1 },
   inspect: async () => ({ host, instances: [] }),
+  inventory: async () => ({ hosts: [host], instances, groups: [] }),
   cordon: async (_: string, mark: Mark) => {
     asked.push(['cordon', mark.session]);
     host = { ...host, standing: 'cordoned', cordonReason: formatMark(mark) };
@@ -35,17 +37,30 @@ const driver = {
   uncordon: note('uncordon'),
   enter: note('enter'),
   exit: note('exit'),
-  findTask: async () => undefined,
+  findTask: async (kind: string, subject: string) =>
+    instances.some(({ id, leaving }) => id === subject && kind === 'move' && leaving !== undefined)
+      ? { id: 'task', kind, subject }
+      : undefined,
+  cancelTask: async () => undefined,
+  pollTask: async ({ subject }: { subject: string }) => {
+    asked.push(['poll', subject]);
+    return { state: 'done' };
+  },
 } as unknown as Driver;
 
-const activities = createHostActivities(
-  driver,
-  new InventoryCache(driver, new ConstraintsReader({} as Client, 'lab')),
-);
+/** A site whose projects have said nothing. */
+class NoConstraints extends ConstraintsReader {
+  override async read() {
+    return this.latest;
+  }
+}
+
+const inventory = new InventoryCache(driver, new NoConstraints({} as Client, 'lab'));
+const activities = createHostActivities(driver, inventory);
 
 const run = (
-  name: 'cordonHost' | 'enterMaintenance' | 'proveEmpty' | 'exitMaintenance',
-  ref = REF,
+  name: 'cordonHost' | 'enterMaintenance' | 'proveEmpty' | 'exitMaintenance' | 'settleHost',
+  ref: HostRef = REF,
 ): Promise<unknown> => {
   const info = { currentAttemptScheduledTimestampMs: Date.now() };
   // It is asked only by attempts that are old by now.
@@ -64,6 +79,7 @@ const refused = (type: string) => (error: unknown) => {
 
 beforeEach(() => {
   host = makeHost('a');
+  instances = [];
   asked = [];
 });
 
@@ -115,4 +131,13 @@ describe('without a maintenance mode', () => {
     await run('proveEmpty');
     assert.deepEqual(asked, [['enter', 's']]);
   });
+});
+
+test('a move that was left a moment ago is seen to its end, although the inventory was read before', async () => {
+  instances = [makeInstance('one', 'a', 1_024)];
+  await inventory.snapshot({ signal: new AbortController().signal });
+  instances = [{ ...makeInstance('one', 'a', 1_024), state: 'stopped', leaving: 'a' }];
+  const left: HostRef & { instances: [] } = { ...REF, instances: [] };
+  await run('settleHost', left);
+  assert.deepEqual(asked, [['poll', 'id-one']]);
 });
