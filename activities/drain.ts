@@ -182,7 +182,7 @@ function decisionOf(
   target?: string,
 ): InstanceDecision {
   const limited = groups.filter((group) => snapshot.group(group)?.maxImpacted !== undefined);
-  const recoverySeconds = Math.max(0, ...limited.map((group) => snapshot.group(group)?.recoverySeconds ?? 0));
+  const recoverySeconds = Math.max(0, ...limited.map((group) => snapshot.recoveryOf(group)));
   return {
     id,
     name,

@@ -4,7 +4,11 @@ import type { ActionsConfig } from '../src/config.ts';
 import type { HostOutcome, HostSpec } from '../src/core/host-run.ts';
 import { isRunning, type Host, type Instance } from '../src/core/inventory.ts';
 import { listed } from '../src/core/listed.ts';
-import { nextHosts, type ChosenHost as Choice } from '../src/core/planning/next-hosts.ts';
+import {
+  nextHosts,
+  type ChosenHost as Choice,
+  type NextHostsRequest,
+} from '../src/core/planning/next-hosts.ts';
 import { planSession, workSeconds } from '../src/core/planning/plan-session.ts';
 import type { Snapshot } from '../src/core/planning/snapshot.ts';
 import { parseMark } from '../src/core/mark.ts';
@@ -17,7 +21,7 @@ import {
 } from '../src/core/platform-options.ts';
 import type { SessionSpec } from '../src/core/session-spec.ts';
 import type { HostStatus } from '../src/core/standing.ts';
-import type { Driver } from '../src/drivers/driver.ts';
+import type { Capabilities, Driver } from '../src/drivers/driver.ts';
 import { hostWorkflowId } from '../src/names.ts';
 import { resolveActions } from './actions/resolve.ts';
 import type { ChosenHost, HostChoice, SiteActivities } from './contract.ts';
@@ -63,7 +67,7 @@ export function createPlanningActivities(
 
     planSession: ({ session }) =>
       perform(async (io) => {
-        const standing = await readStanding(session);
+        const standing = await reader.readOpen(session);
         const snapshot = await inventory.snapshot(io, true);
         const steps = planSession({
           snapshot,
@@ -82,7 +86,7 @@ export function createPlanningActivities(
 
     chooseHosts: ({ site, session, slots }) =>
       perform(async (io) => {
-        const standing = await readStanding(session);
+        const standing = await reader.readOpen(session);
         const snapshot = await inventory.snapshot(io);
         const busy = await findBusyHosts(standing, snapshot);
         let choice: HostChoice | undefined;
@@ -97,14 +101,9 @@ export function createPlanningActivities(
     busy: BusyHosts,
   ): Promise<HostChoice | undefined> {
     const { start, waitFor = busy.waitFor } = nextHosts({
-      snapshot,
+      ...questionOf(standing, snapshot, driver.capabilities),
       scope: busy.scope,
-      inFlight: standing.out,
       freeSlots: slots,
-      budget: standing.budget,
-      wishes: standing.instances,
-      moveMbPerSecond: driver.capabilities.moveMbPerSecond,
-      workSeconds: workSeconds(standing.actions),
       ...(standing.retry.length === 0 ? {} : { first: new Set(standing.retry) }),
     });
     const alreadyDone: HostOutcome[] = [];
@@ -139,13 +138,21 @@ export function createPlanningActivities(
     }
     return busy;
   }
-
-  async function readStanding(session: string): Promise<SessionStanding> {
-    const standing = await reader.read(session);
-    if (!standing) throw new Error(`session ${session} does not answer`);
-    return standing;
-  }
 }
+
+/** What the planner has to know of a session, but for which of its hosts may be chosen, and how many. */
+export const questionOf = (
+  { out: inFlight, budget, instances: wishes, actions }: SessionStanding,
+  snapshot: Snapshot,
+  { moveMbPerSecond }: Capabilities,
+): Omit<NextHostsRequest, 'scope' | 'freeSlots' | 'first'> => ({
+  snapshot,
+  inFlight,
+  budget,
+  wishes,
+  moveMbPerSecond,
+  workSeconds: workSeconds(actions),
+});
 
 interface ChoiceRequest {
   site: string;

@@ -2,7 +2,6 @@
 import { isRunning, type Instance } from '../src/core/inventory.ts';
 import type { InstanceAction } from '../src/core/notice.ts';
 import { nextHosts } from '../src/core/planning/next-hosts.ts';
-import { workSeconds } from '../src/core/planning/plan-session.ts';
 import type { Snapshot } from '../src/core/planning/snapshot.ts';
 import type { HostStatus } from '../src/core/standing.ts';
 import type { Driver } from '../src/drivers/driver.ts';
@@ -10,7 +9,8 @@ import type { ConstraintsReader } from './constraints-reader.ts';
 import type { Owner, SiteActivities } from './contract.ts';
 import type { InventoryCache } from './inventory-cache.ts';
 import { perform } from './io.ts';
-import type { SessionStanding, StandingReader } from './standing-reader.ts';
+import { questionOf } from './planning.ts';
+import type { StandingReader } from './standing-reader.ts';
 
 /** Ids in one notice. */
 const INSTANCES_NAMED = 1_000;
@@ -65,16 +65,11 @@ export function createProjectActivities({
     findRoom: ({ session }) =>
       perform(async (io) => {
         const snapshot = await inventory.snapshot(io, true);
-        const standing = await readStanding(session);
+        const standing = await reader.readOpen(session);
         const { start, waitFor } = nextHosts({
-          snapshot,
+          ...questionOf(standing, snapshot, driver.capabilities),
           scope: standing.scope,
-          inFlight: standing.out,
           freeSlots: 1,
-          budget: standing.budget,
-          wishes: standing.instances,
-          moveMbPerSecond: driver.capabilities.moveMbPerSecond,
-          workSeconds: workSeconds(standing.actions),
         });
         const lacks = start.length === 0 ? waitFor : start[0]?.blockers[0];
         return lacks === undefined ? {} : { lacks };
@@ -82,17 +77,11 @@ export function createProjectActivities({
   };
 
   async function runningInScope(snapshot: Snapshot, session: string): Promise<Instance[]> {
-    const { scope } = await readStanding(session);
+    const { scope } = await reader.readOpen(session);
     return [...scope].filter(isToCome).flatMap(([host]) => {
       const index = snapshot.indexOf(host);
       return index === undefined ? [] : snapshot.instancesOn(index).filter(isRunning);
     });
-  }
-
-  async function readStanding(session: string): Promise<SessionStanding> {
-    const standing = await reader.read(session);
-    if (!standing) throw new Error(`session ${session} does not answer`);
-    return standing;
   }
 }
 

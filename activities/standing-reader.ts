@@ -38,6 +38,13 @@ export class StandingReader {
     }
   }
 
+  /** Throws when there is no such session any more. */
+  async readOpen(session: string): Promise<SessionStanding> {
+    const standing = await this.read(session);
+    if (!standing) throw new Error(`session ${session} does not answer`);
+    return standing;
+  }
+
   async #readHosts(session: string): Promise<string[]> {
     const { run, hosts = [] } = await this.#query(session, true);
     const [oldest] = this.#hosts.keys();

@@ -53,6 +53,16 @@ export async function connectTemporal(
   }
 }
 
+/** Connects, does the work, and disconnects. Throws TemporalConnectionError, and what the work throws. */
+export async function withTemporal<T>(work: (temporal: TemporalConnection) => Promise<T>): Promise<T> {
+  const temporal = await connectTemporal();
+  try {
+    return await work(temporal);
+  } finally {
+    await temporal.connection.close();
+  }
+}
+
 /** Of a call of a server that is not there: about a second. */
 const TRIES = 4;
 

@@ -6,8 +6,8 @@ import {
   type ScheduleOptions,
 } from '@temporalio/client';
 import { durationMs } from './core/duration.ts';
-import { MAINTENANCE_QUEUE, reconcileScheduleId, SEARCH_ATTRIBUTES, WORKFLOWS } from './names.ts';
-import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { MAINTENANCE_QUEUE, reconcileScheduleId, WORKFLOWS } from './names.ts';
+import { ATTRIBUTE_KEYS } from './search-attributes.ts';
 
 /** Creates or updates the Schedule of one site; `off` deletes it. */
 export async function ensureReconcileSchedule(client: Client, site: string, every: string): Promise<void> {
@@ -27,9 +27,7 @@ export async function ensureReconcileSchedule(client: Client, site: string, ever
       workflowId: scheduleId,
       taskQueue: MAINTENANCE_QUEUE,
       args: [{ site }],
-      typedSearchAttributes: [
-        { key: defineSearchAttributeKey(SEARCH_ATTRIBUTES.site, SearchAttributeType.KEYWORD), value: site },
-      ],
+      typedSearchAttributes: [{ key: ATTRIBUTE_KEYS.site, value: site }],
     },
   };
   try {

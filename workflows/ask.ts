@@ -6,13 +6,13 @@ import {
   WorkflowIdReusePolicy,
   executeChild,
   sleep,
-  uuid4,
 } from '@temporalio/workflow';
 import type { DialogueInput, DialogueOutcome } from '../src/core/dialogue.ts';
 import type { ScheduledEvent } from '../src/core/notice.ts';
 import { dialogueWorkflowId } from '../src/names.ts';
 import { shorten } from './activity-calls.ts';
 import { wasCancelled } from './failures.ts';
+import { newEvent } from './notifications.ts';
 import { projectDialogue } from './project-dialogue.ts';
 import { noticeAttributes } from './search-attributes.ts';
 
@@ -52,8 +52,7 @@ function start(
   const notice: ScheduledEvent = {
     ...asked,
     type: 'maintenance.scheduled',
-    id: uuid4(),
-    at: new Date(now).toISOString(),
+    ...newEvent(asked),
     replyAt: new Date(replyAt).toISOString(),
   };
   const input: DialogueInput = { notice, ...(lookUpInstances ? { lookUpInstances } : {}) };

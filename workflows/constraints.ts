@@ -32,8 +32,6 @@ import {
 } from './messages.ts';
 import { siteAttribute } from './search-attributes.ts';
 
-const PROBLEMS_NAMED = 20;
-
 /**
  * A run is continued as new after so many events, about a hundred changes: long before Temporal suggests it, since a
  * worker that takes over a site has to read all of its parts anew before it can plan.
@@ -117,7 +115,7 @@ export async function constraints(input: unknown, carried?: Carried): Promise<ne
 function read<Schema extends z.ZodType>(schema: Schema, raw: unknown): z.output<Schema> {
   const parsed = schema.safeParse(raw);
   if (parsed.success) return parsed.data;
-  const problems = describeIssues(parsed.error, PROBLEMS_NAMED, 'is not a key of a constraint');
+  const problems = describeIssues(parsed.error, 'is not a key of a constraint');
   throw failWith('InvalidMessage', problems.join('; '), { problems });
 }
 

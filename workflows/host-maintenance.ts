@@ -74,11 +74,8 @@ async function maintain(run: HostRun): Promise<void> {
 async function emptyHost(run: HostRun): Promise<void> {
   const { input } = run;
   let plan = await precheck(run);
-  if (input.projects !== undefined) {
-    await askOwners(run, input.projects);
-    // It is planned with what they have chosen.
-    plan = await precheck(run);
-  }
+  // It is planned anew with what they have chosen.
+  if (input.projects !== undefined && (await askOwners(run, input.projects))) plan = await precheck(run);
   run.enterStep('cordon');
   await run.call('cordonHost', run.ref, `cordon ${input.host}`);
   for (let round = 1; ; round++) {
@@ -95,7 +92,7 @@ async function emptyHost(run: HostRun): Promise<void> {
     } catch (error) {
       const found = viewUnlessCancelled(error);
       if (found.code !== 'HostNotEmpty' || round === DRAIN_ROUNDS) throw error;
-      run.warnings.push(`${input.host}: drained again: ${found.message}`);
+      run.warn(`${input.host}: drained again: ${found.message}`);
       const request = { ...run.ref, wishes: run.wishes, placement: input.placement, failed: [] };
       plan = await run.call('planDrain', request, `plan what is left on ${input.host}`);
     }
@@ -129,7 +126,7 @@ async function precheck(run: HostRun): Promise<DrainPlan> {
       };
       const plan = await run.call('precheckHost', request, `precheck ${input.host}`);
       run.setWaitsFor(undefined);
-      run.warnings.push(...plan.warnings);
+      run.warn(...plan.warnings);
       for (const one of plan.leftMeanwhile ?? []) run.noteMoved(one, one);
       return plan;
     } catch (error) {

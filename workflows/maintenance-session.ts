@@ -1,12 +1,9 @@
 import { CancellationScope } from '@temporalio/workflow';
 import type { Report } from '../src/core/progress.ts';
-import { describeIssues, sessionSpec, type SessionSpec } from '../src/core/session-spec.ts';
+import { describeIssues, isPast, sessionSpec, type SessionSpec } from '../src/core/session-spec.ts';
 import { failWith } from './failures.ts';
 import type { Carried } from './session/session-record.ts';
 import { Session } from './session/session.ts';
-
-/** Clocks of clients may be off by this much before a time counts as past. */
-const PAST_TOLERANCE_MS = 60_000;
 
 /**
  * Takes many hosts through planned maintenance and ends with a report. See docs/session.md for the input, the signals
@@ -31,8 +28,8 @@ function parseSession(input: unknown, continued: boolean): SessionSpec {
   if (!parsed.success) throw invalid(describeIssues(parsed.error));
   const past = (['maintenanceAt', 'maintenanceUntil'] as const).flatMap((field) => {
     const time = parsed.data[field];
-    const isPast = time !== undefined && Date.parse(time) < Date.now() - PAST_TOLERANCE_MS;
-    return isPast && !continued ? [`${field}: "${time}" is in the past`] : [];
+    const isLate = time !== undefined && isPast(time, Date.now());
+    return isLate && !continued ? [`${field}: "${time}" is in the past`] : [];
   });
   if (past.length > 0) throw invalid(past);
   return parsed.data;

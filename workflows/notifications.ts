@@ -5,12 +5,14 @@ import {
   WorkflowIdReusePolicy,
   proxyLocalActivities,
   startChild,
+  uuid4,
 } from '@temporalio/workflow';
 import type { SessionActivities } from '../activities/contract.ts';
 import {
   describeEvent,
   type DeliveryInput,
   type DeliveryMemo,
+  type EventFacts,
   type EventInterest,
   type NoticeEvent,
 } from '../src/core/notice.ts';
@@ -35,6 +37,14 @@ export const announce = (event: NoticeEvent): Promise<string[]> =>
     await Promise.all(sinks.map((sink) => startDelivery({ event, sink })));
     return sinks;
   });
+
+/** What is said of every event: it is a new one, and happens now. */
+export const newEvent = (about: Pick<EventFacts, 'site' | 'session'>): EventFacts => ({
+  id: uuid4(),
+  at: new Date(Date.now()).toISOString(),
+  site: about.site,
+  session: about.session,
+});
 
 const interestOf = (event: NoticeEvent): EventInterest =>
   event.type === 'maintenance.scheduled'

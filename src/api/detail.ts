@@ -40,8 +40,8 @@ export class DetailReader {
     const [own, progress, runs, dialogues] = await Promise.all([
       this.#readRun(id, session.runId, session.status === 'RUNNING'),
       this.#ask<Progress>(id, QUERIES.progress),
-      this.#list(hostsOf(id), page.offset + page.limit + 1),
-      this.#list(dialoguesOf(id), DIALOGUES_READ),
+      this.#temporal.list(hostsOf(id), page.offset + page.limit + 1),
+      this.#temporal.list(dialoguesOf(id), DIALOGUES_READ),
     ]);
     // Where the session has no worker to answer, its dialogues have none either.
     const isAnswered = progress !== undefined;
@@ -134,21 +134,10 @@ export class DetailReader {
     );
   }
 
-  async #list(query: string, most: number): Promise<WorkflowExecutionInfo[]> {
-    const found: WorkflowExecutionInfo[] = [];
-    await this.#temporal.server(async () => {
-      for await (const info of this.#temporal.client.workflow.list({ query })) {
-        found.push(info);
-        if (found.length === most) break;
-      }
-    });
-    return found;
-  }
-
   /** Undefined when nobody answers, or there is no answer to it. */
   async #ask<T>(workflowId: string, query: string, runId?: string): Promise<T | undefined> {
     try {
-      return await this.#temporal.worker(() =>
+      return await this.#temporal.query(() =>
         this.#temporal.client.workflow.getHandle(workflowId, runId).query<T>(query),
       );
     } catch (error) {

@@ -100,14 +100,7 @@ export class SessionStore {
     const query =
       `WorkflowType = '${WORKFLOWS.maintenanceSession}' AND ExecutionStatus = 'Running' ` +
       `AND ${SEARCH_ATTRIBUTES.site} = ${quoted(this.#site)}`;
-    const found: string[] = [];
-    await this.#temporal.server(async () => {
-      for await (const { workflowId } of this.#temporal.client.workflow.list({ query, pageSize: LISTED })) {
-        found.push(workflowId);
-        if (found.length === LISTED) break;
-      }
-    });
-    return found;
+    return (await this.#temporal.list(query, LISTED)).map(({ workflowId }) => workflowId);
   }
 
   /** Goes on with what is held or paused; a session that is done has nothing to continue. Throws ApiError Refused. */

@@ -21,7 +21,7 @@ export class SiteConstraints {
   }
 
   async find<Kind extends keyof Kinds>(kind: Kind, id: string): Promise<Kinds[Kind] | undefined> {
-    const found = await this.#temporal.worker(() => this.#store.get({ kind, id }));
+    const found = await this.#temporal.query(() => this.#store.get({ kind, id }));
     // Under each kind there is nothing else.
     return found as Kinds[Kind] | undefined;
   }

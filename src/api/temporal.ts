@@ -1,6 +1,6 @@
 /** Calls of Temporal on behalf of a request: each with a deadline, and with an answer for who asked when it fails. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isGrpcDeadlineError, type Client } from '@temporalio/client';
+import { isGrpcDeadlineError, type Client, type WorkflowExecutionInfo } from '@temporalio/client';
 import { callFailureOf, wasSetAside } from '../call-failure.ts';
 import { ApiError } from './errors.ts';
 
@@ -12,6 +12,9 @@ const WORKER_MS = 20_000;
 const PAUSE_MS = 50;
 /** For one attempt of a query: one that comes just when a workflow ends may never be answered. */
 const QUERY_MS = 3_000;
+
+/** The server gives no longer pages of a list. */
+const LONGEST_PAGE = 1_000;
 
 export class Temporal {
   readonly client: Client;
@@ -42,6 +45,18 @@ export class Temporal {
         }
       }
     });
+  }
+
+  /** Workflows that a query of visibility finds, the newest first. */
+  async list(query: string, most: number): Promise<WorkflowExecutionInfo[]> {
+    const found: WorkflowExecutionInfo[] = [];
+    await this.server(async () => {
+      for await (const info of this.client.workflow.list({ query, pageSize: Math.min(most, LONGEST_PAGE) })) {
+        found.push(info);
+        if (found.length === most) break;
+      }
+    });
+    return found;
   }
 
   async #within<T>(ms: number, whenLate: string, call: () => Promise<T>): Promise<T> {

@@ -4,7 +4,13 @@ import type { z } from 'zod';
 import { groupConstraint, instanceConstraint } from '../core/constraints.ts';
 import type { GroupConstraint, InstanceConstraint } from '../core/constraints.ts';
 import { answerMessage, type AnswerMessage, type AnswerReceipt, type NoticeView } from '../core/dialogue.ts';
-import { describeIssues, sessionSpec, type SessionInput, type SessionSpec } from '../core/session-spec.ts';
+import {
+  describeIssues,
+  isPast,
+  sessionSpec,
+  type SessionInput,
+  type SessionSpec,
+} from '../core/session-spec.ts';
 import { FENIX_STATES, type FenixState } from '../core/session-state.ts';
 import { ApiError } from './errors.ts';
 import type {
@@ -15,11 +21,6 @@ import type {
   groupStored,
   instanceStored,
 } from './schemas.ts';
-
-/** Clocks of clients may be off by this much before a time counts as past. */
-const PAST_TOLERANCE_MS = 60_000;
-
-const PROBLEMS_NAMED = 20;
 
 /** Keys of a session that have one of their own in a request, and how that is spelled. */
 const OWN_KEYS: Readonly<Record<string, string>> = {
@@ -49,7 +50,7 @@ export function sessionOf(
     const hint = taken === 'site' ? 'the site is that of the service' : `use "${OWN_KEYS[taken]}"`;
     throw new ApiError('InvalidRequest', `haulout.${taken}: ${hint}`, { path: `haulout.${taken}` });
   }
-  if (Date.parse(request.maintenance_at) < nowMs - PAST_TOLERANCE_MS) {
+  if (isPast(request.maintenance_at, nowMs)) {
     throw new ApiError('InvalidRequest', `maintenance_at: "${request.maintenance_at}" is in the past`, {
       path: 'maintenance_at',
     });
@@ -193,11 +194,7 @@ function check<Schema extends z.ZodType>(schema: Schema, value: z.input<Schema>)
 /** @param spell the path of a field as the client spells it */
 export function invalid(error: z.ZodError, spell = (path: string[]) => path): ApiError {
   const issues = error.issues.map((issue) => ({ ...issue, path: spell(issue.path.map(String)) }));
-  const message = describeIssues(
-    { ...error, issues },
-    PROBLEMS_NAMED,
-    'is not a key that is known here',
-  ).join('; ');
+  const message = describeIssues({ ...error, issues }, 'is not a key that is known here').join('; ');
   const path = issues.flatMap(pathOf)[0];
   return new ApiError('InvalidRequest', message, path === undefined ? {} : { path });
 }

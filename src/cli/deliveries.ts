@@ -6,7 +6,7 @@ import {
   type WorkflowExecutionInfo,
 } from '@temporalio/client';
 import { callFailureOf } from '../call-failure.ts';
-import { connectTemporal } from '../client.ts';
+import { withTemporal } from '../client.ts';
 import type { DeliveryInput, DeliveryMemo } from '../core/notice.ts';
 import { MAINTENANCE_QUEUE, WORKFLOWS } from '../names.ts';
 import { EXIT } from './exit-codes.ts';
@@ -108,11 +108,5 @@ export class Deliveries {
 }
 
 /** Connects, does the work, and disconnects. */
-export async function withDeliveries<T>(work: (deliveries: Deliveries) => Promise<T>): Promise<T> {
-  const { client, connection } = await connectTemporal();
-  try {
-    return await work(new Deliveries(client));
-  } finally {
-    await connection.close();
-  }
-}
+export const withDeliveries = <T>(work: (deliveries: Deliveries) => Promise<T>): Promise<T> =>
+  withTemporal(({ client }) => work(new Deliveries(client)));

@@ -7,7 +7,7 @@ import {
 } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { callFailureOf, type CallFailure } from '../call-failure.ts';
-import { connectTemporal, type TemporalConnection } from '../client.ts';
+import { withTemporal, type TemporalConnection } from '../client.ts';
 import type { Progress, Report } from '../core/progress.ts';
 import type { SessionInput } from '../core/session-spec.ts';
 import { MAINTENANCE_QUEUE, QUERIES, WORKFLOWS, type UPDATES } from '../names.ts';
@@ -114,14 +114,8 @@ export class Sessions {
 }
 
 /** Connects, does the work, and disconnects. */
-export async function withSessions<T>(work: (sessions: Sessions) => Promise<T>): Promise<T> {
-  const temporal = await connectTemporal();
-  try {
-    return await work(new Sessions(temporal));
-  } finally {
-    await temporal.connection.close();
-  }
-}
+export const withSessions = <T>(work: (sessions: Sessions) => Promise<T>): Promise<T> =>
+  withTemporal((temporal) => work(new Sessions(temporal)));
 
 /** `20270301-220000-123`: part of ids that are made up. */
 export const stamp = (now: Date): string =>

@@ -45,7 +45,7 @@ export function renderHost(view: HostView): string {
 
 export function renderSession(progress: Progress): string {
   const { state, percent, eta, blockedBy, reason, inFlight, next } = progress;
-  const end = eta === undefined ? '' : ` · done about ${eta.slice(0, 16).replace('T', ' ')} UTC`;
+  const end = eta === undefined ? '' : ` · done about ${utc(eta, 16)}`;
   const lines = [`**${state}** ${bar(percent / 100)} ${percent} %${end}`, counts(progress)];
   if (blockedBy.length > 0) lines.push(`**Blocked by:** ${blockers(blockedBy)}`);
   if (reason !== '') lines.push(escape(reason));
@@ -59,12 +59,9 @@ export function renderSession(progress: Progress): string {
 
 export function renderDialogue(view: NoticeView & { refused: string | undefined }): string {
   const { project, state, instances, allowedActions, replyAt, answered, closed, refused } = view;
-  const until = `until ${replyAt.slice(0, 19).replace('T', ' ')} UTC`;
+  const until = `until ${utc(replyAt, 19)}`;
   const lines = [`**${state}** to project ${escape(project)} · ${instances.length} instances`];
-  if (answered)
-    lines.push(
-      `**${answered.agreed ? 'Agreed' : 'Refused'}** at ${answered.at.slice(0, 19).replace('T', ' ')} UTC`,
-    );
+  if (answered) lines.push(`**${answered.agreed ? 'Agreed' : 'Refused'}** at ${utc(answered.at, 19)}`);
   else lines.push(closed === true ? `**Silent** ${until}` : `**Waits for its answer** ${until}`);
   if (!answered && closed !== true) {
     const choice = allowedActions.length === 0 ? '' : `, for each instance ${allowedActions.join(', ')}`;
@@ -102,6 +99,9 @@ const counts = ({ hosts, instances }: Progress): string => {
     ...count(instances.stopped, 'stopped'),
   ].join(' · ');
 };
+
+/** `2027-03-01 22:25 UTC`: so many characters of an RFC 3339 time in UTC. */
+const utc = (time: string, chars: number): string => `${time.slice(0, chars).replace('T', ' ')} UTC`;
 
 /** Where hosts have no room but on each other, an instance moves more often than once. */
 export const movesOf = ({ moved, total }: Progress['instances']): string =>

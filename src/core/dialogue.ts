@@ -90,7 +90,7 @@ export class Dialogue {
   answer(raw: unknown, nowMs: number): AnswerReceipt {
     const parsed = answerMessage.safeParse(raw);
     if (!parsed.success) {
-      return refused(describeIssues(parsed.error, undefined, 'is not a key of an answer').join('; '));
+      return refused(describeIssues(parsed.error, 'is not a key of an answer').join('; '));
     }
     const message = parsed.data;
     const problem = this.whyNot(message);

@@ -19,7 +19,7 @@ export type NoticeState = (typeof NOTICE_STATES)[number];
 export const INSTANCE_ACTIONS = ['MIGRATE', 'LIVE_MIGRATE', 'OWN_ACTION'] as const;
 export type InstanceAction = (typeof INSTANCE_ACTIONS)[number];
 
-interface EventFacts {
+export interface EventFacts {
   /** The same for every attempt to deliver it, and for nothing else. */
   id: string;
   /** When it happened. RFC 3339. */

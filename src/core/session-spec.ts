@@ -9,7 +9,8 @@ const MAX_HOSTS = 20_000;
 const MAX_OVERRIDES = 5_000;
 const MAX_METADATA_CHARS = 16_384;
 const MAX_METADATA_DEPTH = 100;
-/** Characters of one problem in a message. */
+/** Problems of one input in a message, and characters of each. */
+const ISSUES_NAMED = 20;
 const LONGEST_ISSUE = 300;
 
 const name = z
@@ -25,6 +26,12 @@ const timestamp = z.iso
   .datetime({ offset: true, error: 'must be a time with a zone, such as 2027-03-01T22:00:00Z' })
   .max(64)
   .describe('RFC 3339, with a zone: 2027-03-01T22:00:00Z');
+
+/** Clocks of clients may be off by this much before a time counts as past. */
+const PAST_TOLERANCE_MS = 60_000;
+
+/** Whether a session that begins at this time, or ends its window then, comes too late. */
+export const isPast = (time: string, nowMs: number): boolean => Date.parse(time) < nowMs - PAST_TOLERANCE_MS;
 
 const metadata = z
   .record(z.string().max(255), z.unknown())
@@ -322,14 +329,15 @@ export type ApproveMessage = z.output<typeof approveMessage>;
  */
 export function describeIssues(
   error: z.ZodError,
-  limit = 20,
   unknownKey = 'is not a key of a session; see docs/session.md',
 ): string[] {
   // Paths hold keys that somebody typed, of whatever length.
   const lines = flatten(error.issues, unknownKey).map(({ path, message }) =>
     oneLine(`${formatPath(path)}: ${message}`, LONGEST_ISSUE),
   );
-  return lines.length <= limit ? lines : [...lines.slice(0, limit), `… and ${lines.length - limit} more`];
+  return lines.length <= ISSUES_NAMED
+    ? lines
+    : [...lines.slice(0, ISSUES_NAMED), `… and ${lines.length - ISSUES_NAMED} more`];
 }
 
 type Issue = { path: PropertyKey[]; message: string };

@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Agent, errors as undici, request as send } from 'undici';
 import type { z } from 'zod';
 import { MaintenanceError } from '../core/errors.ts';
+import { parseJson } from '../core/json.ts';
 
 /** Pauses before a read is repeated, in milliseconds; their number is the number of repetitions. */
 const READ_PAUSES_MS = [200, 800];
@@ -287,14 +288,6 @@ export async function rest(milliseconds: number, signal: AbortSignal): Promise<v
     await delay(milliseconds, undefined, { signal });
   } catch {
     throw signal.reason;
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,7 +1,6 @@
-import { uuid4 } from '@temporalio/workflow';
 import type { InstanceRef } from '../../src/core/host-run.ts';
 import type { HostEvent } from '../../src/core/notice.ts';
-import { announce } from '../notifications.ts';
+import { announce, newEvent } from '../notifications.ts';
 import type { HostRun } from './host-run.ts';
 
 /** Tells the project of an instance that it has been acted on, if projects are asked at all. */
@@ -11,7 +10,7 @@ export async function announceDone(run: HostRun, { id }: InstanceRef): Promise<v
   const { spec } = run.input;
   await announce({
     type: 'maintenance.scheduled',
-    ...factsOf(run),
+    ...newEvent(run.input),
     project,
     state: 'INSTANCE_ACTION_DONE',
     instances: [id],
@@ -24,14 +23,5 @@ export async function announceDone(run: HostRun, { id }: InstanceRef): Promise<v
 /** Says where the host stands, if anybody wants to know. */
 export async function announceHost(run: HostRun, state: HostEvent['state']): Promise<void> {
   if (run.input.announces !== true) return;
-  await announce({ type: 'maintenance.host', ...factsOf(run), host: run.input.host, state });
+  await announce({ type: 'maintenance.host', ...newEvent(run.input), host: run.input.host, state });
 }
-
-const factsOf = ({
-  input: { site, session },
-}: HostRun): Pick<HostEvent, 'id' | 'at' | 'site' | 'session'> => ({
-  id: uuid4(),
-  at: new Date(Date.now()).toISOString(),
-  site,
-  session,
-});

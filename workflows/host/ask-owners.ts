@@ -25,9 +25,10 @@ interface Answered extends Topic {
  * Asks the projects whose instances run on the host, before it is touched, and waits as long as they need until their
  * instances may be acted on. One that has agreed in an earlier run is not asked again.
  *
+ * @returns whether there was anybody to ask
  * @throws MaintenanceError ProjectSilent or ProjectRefused, by name of the projects, where the session holds for it
  */
-export async function askOwners(run: HostRun, questions: ProjectQuestions): Promise<void> {
+export async function askOwners(run: HostRun, questions: ProjectQuestions): Promise<boolean> {
   const { site, host } = run.input;
   const { owners, allowedActions } = await run.call(
     'findOwners',
@@ -36,7 +37,7 @@ export async function askOwners(run: HostRun, questions: ProjectQuestions): Prom
   );
   run.owners = new Map(owners.flatMap(({ project, instances }) => instances.map(({ id }) => [id, project])));
   const topics = topicsOf(owners, run, questions.style);
-  if (topics.length === 0) return;
+  if (topics.length === 0) return false;
   run.waitUntilHostDeadline();
   const projects = [...new Set(topics.map(({ project }) => project))];
   run.setWaitsFor(`an answer of ${listed(projects, NAMES_SHOWN)}`);
@@ -69,6 +70,7 @@ export async function askOwners(run: HostRun, questions: ProjectQuestions): Prom
     await sleep(lead, { summary: 'lead time of the instances' });
     run.setWaitsFor(undefined);
   }
+  return true;
 }
 
 function topicsOf(owners: readonly Owner[], run: HostRun, style: ProjectQuestions['style']): Topic[] {

@@ -106,7 +106,7 @@ async function planAgain(run: HostRun, { failed, failures }: Tries): Promise<Dra
   const request = { ...run.ref, wishes: run.wishes, placement, failed: [...failed.values()] };
   try {
     const plan = await run.call('planDrain', request, `plan what is left on ${host}`);
-    for (const warning of plan.warnings) if (!run.warnings.includes(warning)) run.warnings.push(warning);
+    run.warn(...plan.warnings);
     return plan;
   } catch (error) {
     if (wasCancelled(error) || viewFailure(error).code !== 'DeadlineExceeded') throw error;

@@ -149,6 +149,11 @@ export class HostRun {
     this.show();
   }
 
+  /** Each look may find the same again: it is said once. */
+  warn(...warnings: string[]): void {
+    for (const warning of warnings) if (!this.warnings.includes(warning)) this.warnings.push(warning);
+  }
+
   noteLeft(instances: readonly InstanceRef[]): void {
     for (const { id, name } of instances) this.left.set(id, { id, name });
     this.show();

@@ -41,7 +41,7 @@ export async function verifyHost(run: HostRun): Promise<void> {
     { ...run.ref, moved: run.moved, started: run.started },
     `verify ${run.input.host}`,
   );
-  run.warnings.push(...warnings);
+  run.warn(...warnings);
 }
 
 /**

@@ -88,9 +88,7 @@ function openProblems({ closed, cancelling }: CommandContext): string[] {
 
 function read<Schema extends z.ZodType>(schema: Schema, raw: unknown): Command<z.output<Schema>> {
   const parsed = schema.safeParse(raw ?? {});
-  return parsed.success
-    ? { message: parsed.data }
-    : { problems: describeIssues(parsed.error, undefined, UNKNOWN_KEY) };
+  return parsed.success ? { message: parsed.data } : { problems: describeIssues(parsed.error, UNKNOWN_KEY) };
 }
 
 function check<Message>(

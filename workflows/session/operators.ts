@@ -181,7 +181,7 @@ export class Operators {
     const { record } = this;
     const parsed = approveMessage.safeParse(raw ?? {});
     if (!parsed.success) {
-      this.showRefused('approve', describeIssues(parsed.error, undefined, UNKNOWN_KEY));
+      this.showRefused('approve', describeIssues(parsed.error, UNKNOWN_KEY));
       return;
     }
     const { host } = parsed.data;

@@ -9,7 +9,7 @@ import type { SessionRecord } from './session-record.ts';
 const NAMES_SHOWN = 5;
 
 /** What projects are asked about the session as a whole. */
-type SessionNotice = Extract<NoticeState, 'MAINTENANCE' | 'SCALE_IN' | 'MAINTENANCE_COMPLETE'>;
+export type SessionNotice = Extract<NoticeState, 'MAINTENANCE' | 'SCALE_IN' | 'MAINTENANCE_COMPLETE'>;
 
 /**
  * Asks every project of a session at once, and waits for all of their answers. One that does not agree is noted, and asked

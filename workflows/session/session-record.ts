@@ -1,4 +1,4 @@
-import { log, setCurrentDetails, upsertSearchAttributes, uuid4, workflowInfo } from '@temporalio/workflow';
+import { log, setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import { renderSession } from '../../src/core/details.ts';
 import type { Member, ResolvedAction } from '../../src/core/host-run.ts';
 import { HostTable, type HostTableState } from '../../src/core/host-table.ts';
@@ -12,7 +12,7 @@ import type { EventType, SessionEvent } from '../../src/core/notice.ts';
 import type { MaintenanceRequest } from '../../src/core/platform-options.ts';
 import type { ApprovalDesk } from '../actions.ts';
 import type { FailureView } from '../failures.ts';
-import { announce } from '../notifications.ts';
+import { announce, newEvent } from '../notifications.ts';
 import { stateAttribute } from '../search-attributes.ts';
 
 /** A run of the session is continued as new after so many events; Temporal ends one at 51,200. */
@@ -248,10 +248,7 @@ export class SessionRecord {
     if (!this.announces.includes('maintenance.session')) return;
     const event: SessionEvent = {
       type: 'maintenance.session',
-      id: uuid4(),
-      at: new Date(Date.now()).toISOString(),
-      site: this.spec.site,
-      session: this.id,
+      ...newEvent({ site: this.spec.site, session: this.id }),
       state,
       percentDone: this.progress().percent,
     };

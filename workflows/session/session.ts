@@ -20,7 +20,7 @@ import { failWith, viewFailure } from '../failures.ts';
 import { sessionAttributes } from '../search-attributes.ts';
 import { HostRunner } from './host-runner.ts';
 import { Operators } from './operators.ts';
-import { askProjects } from './projects.ts';
+import { askProjects, type SessionNotice } from './projects.ts';
 import { SessionRecord, type Carried } from './session-record.ts';
 
 /** A larger session makes its plan only when asked to, by a dry run: it takes long, and is out of date soon. */
@@ -123,10 +123,7 @@ export class Session {
   }
 
   /** Asks all projects something, until it is done or the session is cancelled. */
-  private async askProjects(
-    state: 'MAINTENANCE' | 'SCALE_IN' | 'MAINTENANCE_COMPLETE',
-    noLaterThan?: number,
-  ): Promise<void> {
+  private async askProjects(state: SessionNotice, noLaterThan?: number): Promise<void> {
     const { projects } = this.record.spec;
     if (projects === undefined) return;
     await this.persist(() => askProjects(this.record, projects, state, noLaterThan));

@@ -2,9 +2,10 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { callFailureOf } from '../../call-failure.ts';
-import { connectTemporal } from '../../client.ts';
+import { withTemporal } from '../../client.ts';
 import { ConstraintStore } from '../../constraint-store.ts';
 import { constraintMessage, type ConstraintMessage } from '../../core/constraints.ts';
+import { parseJson } from '../../core/json.ts';
 import { describeIssues } from '../../core/session-spec.ts';
 import { EXIT } from '../exit-codes.ts';
 import { CliError } from '../failure.ts';
@@ -56,22 +57,13 @@ function parse(text: string, file: string): ConstraintMessage[] {
     if (line.trim() === '') return [];
     const parsed = constraintMessage.safeParse(parseJson(line));
     if (parsed.success) return [parsed.data];
-    const found = describeIssues(parsed.error, PROBLEMS_NAMED, 'is not a key of a constraint');
+    const found = describeIssues(parsed.error, 'is not a key of a constraint');
     problems.push(...found.map((problem) => `  line ${index + 1}: ${problem}`));
     return [];
   });
   if (problems.length === 0) return messages;
   const shown = problems.slice(0, PROBLEMS_NAMED);
   throw new CliError(EXIT.usage, [`${file} has lines that are no constraints:`, ...shown].join('\n'));
-}
-
-/** Undefined, which is no constraint either, where it is not JSON. */
-function parseJson(line: string): unknown {
-  try {
-    return JSON.parse(line) as unknown;
-  } catch {
-    return undefined;
-  }
 }
 
 async function readText(file: string): Promise<string> {
@@ -83,9 +75,8 @@ async function readText(file: string): Promise<string> {
 }
 
 async function withStore<T>(site: string, work: (store: ConstraintStore) => Promise<T>): Promise<T> {
-  const { client, connection } = await connectTemporal();
   try {
-    return await work(new ConstraintStore(client, site));
+    return await withTemporal(({ client }) => work(new ConstraintStore(client, site)));
   } catch (error) {
     const failure = callFailureOf(error);
     if (failure?.kind === 'refused') throw new CliError(EXIT.refused, failure.reason, error);
@@ -93,7 +84,5 @@ async function withStore<T>(site: string, work: (store: ConstraintStore) => Prom
       throw new CliError(EXIT.noAnswer, 'No worker answers that keeps constraints; is one running?', error);
     }
     throw error;
-  } finally {
-    await connection.close();
   }
 }
