@@ -11,7 +11,9 @@
  */
 import type { MaintenanceError } from '../core/errors.ts';
 import type { Host, Instance, InstanceAbility, Inventory } from '../core/inventory.ts';
-import type { Mark } from '../core/mark.ts';
+import type { ExitPlan } from '../core/exit-plan.ts';
+import type { HostLimit } from '../core/host-limits.ts';
+import type { Mark, SessionMark } from '../core/mark.ts';
 import type { Drain, MaintenanceRequest, PlatformOptions } from '../core/platform-options.ts';
 
 export interface Capabilities {
@@ -36,6 +38,8 @@ export interface Capabilities {
   moveMbPerSecond: number;
   /** Least time between two looks at a running task, in milliseconds: what a look costs the platform. */
   shortestPollMs: number;
+  /** What the platform bears to have out at one time, unless the session takes the risk of more; absent: anything. */
+  limits?: readonly HostLimit[];
 }
 
 /** Handed to every call. */
@@ -44,18 +48,27 @@ export interface CallContext {
   signal: AbortSignal;
 }
 
-export type TaskKind = 'move' | 'stop' | 'start' | 'cordon' | 'uncordon' | 'enter' | 'exit';
+export type TaskKind =
+  'move' | 'stop' | 'start' | 'cordon' | 'uncordon' | 'check' | 'enter' | 'exit' | 'open' | 'close';
 
 /** A long-running operation of the platform. Plain data: it travels in heartbeats. */
 export interface PlatformTask {
   id: string;
   kind: TaskKind;
-  /** Instance id for move, stop and start; else host name. */
+  /** Instance id for move, stop and start; the session for open and close; else host name. */
   subject: string;
 }
 
 export type TaskStatus =
-  | { state: 'running'; /** 0 to 100. */ progress?: number; detail?: string }
+  | {
+      state: 'running';
+      /** 0 to 100. */
+      progress?: number;
+      /** What it is waiting for or doing, for operators. */
+      detail?: string;
+      /** This look has itself waited for a change: the next one may follow at once. */
+      waited?: true;
+    }
   | { state: 'done' }
   | { state: 'failed'; error: MaintenanceError }
   /** The platform no longer knows the task; look at the subject itself. */
@@ -81,7 +94,15 @@ export interface Driver {
   inspect(host: string, context: CallContext): Promise<{ host: Host; instances: Instance[] }>;
   /** One instance as it is now, by id; undefined when it is gone. */
   locate(instance: string, context: CallContext): Promise<Instance | undefined>;
-  precheck(host: string, request: MaintenanceRequest, context: CallContext): Promise<HostCheck>;
+  /** Starts the platform's own check of a host, where what `precheck` has to know is only known by one. */
+  check?(host: string, context: CallContext): Promise<PlatformTask>;
+  /** @param check the check that is over, on a platform that has one */
+  precheck(
+    host: string,
+    request: MaintenanceRequest,
+    context: CallContext,
+    check?: PlatformTask,
+  ): Promise<HostCheck>;
 
   /**
    * Keeps new instances off the host; undefined when that is done at once. A host cordoned by somebody else is left as it
@@ -111,20 +132,46 @@ export interface Driver {
   start(instance: string, mark: Mark, context: CallContext): Promise<PlatformTask>;
 
   /**
+   * Tells the platform that a session begins to take hosts out, where it wants to know; the task is over once hosts may be
+   * taken. Undefined when they may at once. What already stands under this mark is gone on with.
+   */
+  openWindow?(
+    window: SessionMark,
+    request: MaintenanceRequest,
+    context: CallContext,
+  ): Promise<PlatformTask | undefined>;
+  /** Takes that back, if it carries exactly this mark; called once no host of the session is out any more. */
+  closeWindow?(window: SessionMark, context: CallContext): Promise<PlatformTask | undefined>;
+  /** Sessions in whose name a window stands open. */
+  openWindows?(context: CallContext): Promise<SessionMark[]>;
+
+  /**
    * Starts to take the host into the platform's maintenance mode; undefined when it is in already, and where there is no
    * such mode. The host is cordoned, and empty unless the platform is to empty it. Throws HostNotEmpty.
+   *
+   * @param stops ids of the instances that the platform may shut down to empty it
    */
   enter(
     host: string,
     mark: Mark,
     request: MaintenanceRequest,
     context: CallContext,
+    stops?: readonly string[],
   ): Promise<PlatformTask | undefined>;
+  /** What leaving maintenance can give back, where only the platform knows, and only until the host has left. */
+  planExit?(host: string, context: CallContext): Promise<ExitPlan>;
   /**
    * Starts to take it out; undefined when it is out already, and where there is no such mode. The host still carries the
    * mark, if it is ours: `uncordon` comes after.
+   *
+   * @param gives what of the plan is to be given back: on a platform that has one
    */
-  exit(host: string, mark: Mark, context: CallContext): Promise<PlatformTask | undefined>;
+  exit(
+    host: string,
+    mark: Mark,
+    context: CallContext,
+    gives?: Pick<ExitPlan, 'start' | 'back'>,
+  ): Promise<PlatformTask | undefined>;
 
   /** The task of this kind that runs on this subject now, whoever started it. */
   findTask(kind: TaskKind, subject: string, context: CallContext): Promise<PlatformTask | undefined>;

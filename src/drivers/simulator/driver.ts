@@ -151,9 +151,10 @@ class SimulatorDriver implements Driver {
   }
 
   async findTask(kind: TaskKind, subject: string, context: CallContext): Promise<PlatformTask | undefined> {
-    // Cordons are set and taken off at once.
-    if (kind === 'cordon' || kind === 'uncordon') return undefined;
-    const [task] = await this.#client.runningTasks(kind === 'move' ? 'migrate' : kind, subject, context);
+    const wireKind = WIRE_KINDS[kind];
+    // All else is done at once.
+    if (wireKind === undefined) return undefined;
+    const [task] = await this.#client.runningTasks(wireKind, subject, context);
     return task && { id: task.id, kind, subject };
   }
 
@@ -225,6 +226,14 @@ function refuseForeign({ name, standing, maintenanceReason }: WireHost, mark: Ma
     `${name} is ${standing} for somebody else: ${maintenanceReason}`,
   );
 }
+
+const WIRE_KINDS: Readonly<Partial<Record<TaskKind, WireTask['kind']>>> = {
+  move: 'migrate',
+  stop: 'stop',
+  start: 'start',
+  enter: 'enter',
+  exit: 'exit',
+};
 
 const kindOf = ({ kind }: WireTask): TaskKind => (kind === 'migrate' ? 'move' : kind);
 

@@ -191,8 +191,8 @@ export class VsphereDriver implements Driver {
 
   async findTask(kind: TaskKind, subject: string, context: CallContext): Promise<PlatformTask | undefined> {
     if (kind === 'enter' || kind === 'exit') return this.#maintenance.find(kind, subject, context);
-    // The mark is set and cleared at once.
-    if (kind === 'cordon' || kind === 'uncordon') return undefined;
+    // All else is done at once.
+    if (kind !== 'move' && kind !== 'stop' && kind !== 'start') return undefined;
     const vm = await unlessGone(this.#lookAtVm(subject, context));
     if (!vm) return undefined;
     return kind === 'move' ? this.#moves.find(vm) : this.#power.find(kind, vm);
@@ -206,12 +206,11 @@ export class VsphereDriver implements Driver {
         case 'stop':
         case 'start':
           return await this.#power.poll(task.kind, task, context);
-        case 'cordon':
-        case 'uncordon':
-          return { state: 'vanished' };
         case 'enter':
         case 'exit':
           return await this.#maintenance.poll(task, context);
+        default:
+          return { state: 'vanished' };
       }
     } catch (error) {
       // The VM was deleted.

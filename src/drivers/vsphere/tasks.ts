@@ -22,12 +22,9 @@ export async function cancelTask(vim: Vim, task: string, context: CallContext): 
   }
 }
 
-const FAILURES: Readonly<Record<TaskKind, ErrorCode>> = {
+/** Any other is a PlatformError. */
+const FAILURES: Readonly<Partial<Record<TaskKind, ErrorCode>>> = {
   move: 'MoveFailed',
-  stop: 'PlatformError',
-  start: 'PlatformError',
-  cordon: 'PlatformError',
-  uncordon: 'PlatformError',
   enter: 'EnterFailed',
   exit: 'ExitFailed',
 };
@@ -43,5 +40,9 @@ export function statusOf(kind: TaskKind, info: TaskInfo | undefined): TaskStatus
 export function failureOf(kind: TaskKind, error: LocalizedFault | undefined, what: string): MaintenanceError {
   const vendor = error ? wordsOf(error.fault, error.localizedMessage) : 'no reason given';
   const isRoom = kind === 'move' && error !== undefined && codeOf(error.fault) === 'NoTarget';
-  return new MaintenanceError(isRoom ? 'NoTarget' : FAILURES[kind], `${what} failed: ${vendor}`, { vendor });
+  return new MaintenanceError(
+    isRoom ? 'NoTarget' : (FAILURES[kind] ?? 'PlatformError'),
+    `${what} failed: ${vendor}`,
+    { vendor },
+  );
 }
