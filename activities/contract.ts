@@ -3,6 +3,7 @@
  * fields or new activities.
  */
 import type { ErrorCode } from '../src/core/errors.ts';
+import type { ExitPlan } from '../src/core/exit-plan.ts';
 import type {
   ActionInput,
   Checkpoint,
@@ -30,6 +31,16 @@ export interface HostRef {
   adopts: string[];
   /** It was us who took it into maintenance: on platforms that keep no mark, nothing else says so. */
   entered: boolean;
+  /** Absent: PLAIN_REQUEST. */
+  maintenance?: MaintenanceRequest;
+}
+
+/** A session, as far as the platform is told of it. */
+export interface WindowRef {
+  site: string;
+  session: string;
+  /** Sessions whose marks count as its own. */
+  adopts: string[];
   /** Absent: PLAIN_REQUEST. */
   maintenance?: MaintenanceRequest;
 }
@@ -76,6 +87,8 @@ export interface DrainPlan {
   /** Instances that cannot leave now, and why. */
   blocked: (InstanceRef & { code: ErrorCode; reason: string })[];
   warnings: string[];
+  /** When the platform's own check was over that this rests on, in epoch milliseconds; absent: it has none. */
+  checkedAt?: number;
   /** Those of `left` that are on another host now: they went by themselves, or the platform took them. */
   leftMeanwhile?: Omit<MovedInstance, 'from'>[];
 }
@@ -126,11 +139,22 @@ export interface SiteActivities {
   stopInstance(request: HostRef & { instance: InstanceRef }): Promise<{ result: 'stopped' | 'gone' }>;
   /** `left`: it no longer exists, or somebody else stopped it and so keeps it stopped. */
   startInstance(request: HostRef & { instance: InstanceRef }): Promise<{ result: 'started' | 'left' }>;
-  enterMaintenance(request: HostRef): Promise<void>;
+  /**
+   * `stops`: what the platform may shut down to empty the host, as its check of `checkedAt` named it. Throws HostNotEmpty
+   * when more has to leave than was planned.
+   */
+  enterMaintenance(request: HostRef & { stops?: string[]; checkedAt?: number }): Promise<void>;
   proveEmpty(request: HostRef): Promise<void>;
   runAction(request: ActionInput): Promise<void>;
-  /** `unlessDown`: a host that is down is left as it is, and said to be so. */
-  exitMaintenance(request: HostRef & { unlessDown?: boolean }): Promise<{ isDown: true } | undefined>;
+  /** Undefined when the host is not in a maintenance of ours. */
+  planExit(request: HostRef): Promise<ExitPlan | undefined>;
+  /**
+   * `unlessDown`: a host that is down is left as it is, and said to be so. `gives`: what the platform is to give back of
+   * its plan; absent: what it has shut down.
+   */
+  exitMaintenance(
+    request: HostRef & { unlessDown?: boolean; gives?: Pick<ExitPlan, 'start' | 'back'> },
+  ): Promise<{ isDown: true } | undefined>;
   /** Takes our cordon off, and says which instances on the host carry our mark and so are to be started. */
   uncordonHost(request: HostRef): Promise<{ stopped: InstanceRef[] }>;
   /**
@@ -158,8 +182,18 @@ export interface SiteActivities {
   /** Why no host of the session can be emptied now; nothing if one can. */
   findRoom(request: { site: string; session: string }): Promise<{ lacks?: string }>;
 
+  /**
+   * Tells the platform that the session begins, and looks for so long whether hosts may be taken; says what is waited for
+   * when they may not yet. Throws HostBusy when another session has told it so and has not taken it back.
+   */
+  openWindow(request: WindowRef & { lookMs: number }): Promise<{ waitsFor: string } | undefined>;
+  /** Takes that back, if it was said by one of these sessions. */
+  closeWindow(request: WindowRef & { lookMs: number }): Promise<{ waitsFor: string } | undefined>;
+
   /** Hosts that carry the mark of a session that does not look after them any more. */
   findLeftovers(request: { site: string }): Promise<{ host: string; session: string; role: HostRole }[]>;
+  /** Sessions that have ended and whose window still stands open. */
+  findLeftWindows(request: { site: string }): Promise<{ session: string }[]>;
 }
 
 /** How another workflow holds a host. */

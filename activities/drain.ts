@@ -10,7 +10,7 @@ import type { Snapshot } from '../src/core/planning/snapshot.ts';
 import { Targets } from '../src/core/planning/targets.ts';
 import type { Driver, HostCheck } from '../src/drivers/driver.ts';
 import type { DrainPlan, DrainRequest, FailedMove, SiteActivities } from './contract.ts';
-import { ownMark, requestOf } from './host.ts';
+import { checkHost, ownMark, requestOf } from './host.ts';
 import type { InventoryCache } from './inventory-cache.ts';
 import { perform, type Io } from './io.ts';
 import { locateSettled } from './platform-task.ts';
@@ -31,7 +31,7 @@ export function createDrainActivities(
   return {
     precheckHost: (request) =>
       perform(async (io) => {
-        const check = await driver.precheck(request.host, requestOf(request), io);
+        const { check, checkedAt } = await checkHost(driver, io, request);
         await refuseForeignHost(check, request);
         const blockers = [...check.blockers, ...foreignMaintenance(check, request)];
         if (blockers.length > 0) throw new MaintenanceError('HostBlocked', blockers.join('; '));
@@ -44,14 +44,14 @@ export function createDrainActivities(
             all.slice(0, 5).join('; '),
           );
         }
-        return withLeftMeanwhile(plan, request, check, io);
+        return withLeftMeanwhile({ ...plan, ...checkedAt }, request, check, io);
       }),
 
     planDrain: (request) =>
       perform(async (io) => {
-        const check = await driver.precheck(request.host, requestOf(request), io);
+        const { check, checkedAt } = await checkHost(driver, io, request);
         const plan = await planInstances(deps, io, check, request, request.failed);
-        return withLeftMeanwhile(plan, request, check, io);
+        return withLeftMeanwhile({ ...plan, ...checkedAt }, request, check, io);
       }),
   };
 
@@ -128,6 +128,8 @@ async function planInstances(
       plan.blocked.push({ ...refOf(instance), code: verdict.code, reason: verdict.reason });
     else if (isForPlatform(ability, verdict, request))
       plan.decisions.push(decisionOf(instance, 'platform', snapshot));
+    else if (verdict.action === 'stop' && ability.platformStops)
+      plan.decisions.push(decisionOf(instance, 'platform-stop', snapshot));
     else if (verdict.action === 'live' || verdict.action === 'cold')
       moving.push({ ability, action: verdict.action });
     else plan.decisions.push(decisionOf(instance, verdict.action, snapshot));

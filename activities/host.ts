@@ -5,20 +5,34 @@ import { isRunning, type Host, type HostStanding, type Instance } from '../src/c
 import { listed } from '../src/core/listed.ts';
 import { formatMark, parseMark, type Mark } from '../src/core/mark.ts';
 import { PLAIN_REQUEST, type MaintenanceRequest } from '../src/core/platform-options.ts';
-import type { Driver, PlatformTask } from '../src/drivers/driver.ts';
+import type { Driver, HostCheck, PlatformTask } from '../src/drivers/driver.ts';
 import type { HostRef, SiteActivities } from './contract.ts';
 import type { InventoryCache } from './inventory-cache.ts';
 import { perform, type Io } from './io.ts';
-import { driveTask, followTask, locateSettled, throwIfOff, type TaskEnd } from './platform-task.ts';
+import {
+  driveTask,
+  followTask,
+  locateSettled,
+  resumedTask,
+  throwIfOff,
+  type TaskEnd,
+} from './platform-task.ts';
 
 /** Names shown in a message before the rest is only counted. */
 const NAMES_SHOWN = 10;
+
+/** What the platform's own check has said is asked again before it is acted on after this long. */
+const CHECK_HOLDS_MS = 60_000;
+
+/** In the platform's own terms; a host that is down has left it, or was never in. */
+const OUT_OF_MAINTENANCE: readonly HostStanding[] = ['in-service', 'cordoned', 'down'];
 
 type HostActivities = Pick<
   SiteActivities,
   | 'cordonHost'
   | 'enterMaintenance'
   | 'proveEmpty'
+  | 'planExit'
   | 'exitMaintenance'
   | 'uncordonHost'
   | 'settleHost'
@@ -39,7 +53,7 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
         inventory.noteStanding(ref.host, 'cordoned');
       }),
 
-    enterMaintenance: (ref) =>
+    enterMaintenance: ({ stops, checkedAt, ...ref }) =>
       perform(async (io) => {
         const { host } = await driver.inspect(ref.host, io);
         const goal = standingAtWork(host);
@@ -47,11 +61,15 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
         if (isTheirs(host, ref)) throw interfered(ref, host);
         if (host.standing === 'maintenance') return;
         if (host.standing === 'in-service' && goal !== 'in-service') throw interfered(ref, host);
+        if (checkedAt !== undefined && Date.now() - checkedAt > CHECK_HOLDS_MS) {
+          await expectNoMoreStops(ref, stops ?? [], io);
+        }
+        const mark = ownMark(host, ref) ?? markOf(ref);
         const end = await driveTask(driver, io, {
           kind: 'enter',
           subject: ref.host,
           abort: true,
-          start: () => driver.enter(ref.host, ownMark(host, ref) ?? markOf(ref), requestOf(ref), io.uncut),
+          start: () => driver.enter(ref.host, mark, requestOf(ref), io.uncut, stops),
         });
         // Somebody has put an instance there: the drain takes it.
         if (end.state === 'failed' && end.error.code === 'HostNotEmpty') throw end.error;
@@ -68,24 +86,27 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
         if (host.standing !== standingAtWork(host) || isTheirs(host, ref)) throw interfered(ref, host);
       }),
 
-    exitMaintenance: ({ unlessDown = false, ...ref }) =>
+    planExit: (ref) =>
+      perform(async (io) => {
+        const { host } = await driver.inspect(ref.host, io);
+        return mayLeave(host, ref) ? driver.planExit?.(ref.host, io) : undefined;
+      }),
+
+    exitMaintenance: ({ unlessDown = false, gives, ...ref }) =>
       perform(async (io) => {
         const { host } = await driver.inspect(ref.host, io);
         if (unlessDown && host.standing === 'down') return { isDown: true };
-        const isOut: HostStanding[] = ['in-service', 'cordoned', 'down'];
-        if (driver.capabilities.maintenanceMode && isOut.includes(host.standing)) return undefined;
-        // Somebody else's maintenance is not ours to end.
-        if (!isOurMaintenance(host, ref)) return undefined;
+        if (!mayLeave(host, ref)) return undefined;
         const end = await driveTask(driver, io, {
           kind: 'exit',
           subject: ref.host,
           abort: false,
-          start: () => driver.exit(ref.host, ownMark(host, ref) ?? markOf(ref), io.uncut),
+          start: () => driver.exit(ref.host, ownMark(host, ref) ?? markOf(ref), io.uncut, gives),
         });
         const { standing } = await expectStanding(
           ref,
           io,
-          isOut,
+          OUT_OF_MAINTENANCE,
           'ExitFailed',
           end.state === 'failed' ? end.error : undefined,
         );
@@ -155,6 +176,23 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
       }),
   };
 
+  /** Whether there is a maintenance to leave; somebody else's is not ours to end. */
+  function mayLeave(host: Host, ref: HostRef): boolean {
+    if (driver.capabilities.maintenanceMode && OUT_OF_MAINTENANCE.includes(host.standing)) return false;
+    return isOurMaintenance(host, ref);
+  }
+
+  /** Asks the platform again what it would have to shut down: a VM may have come since it was planned. */
+  async function expectNoMoreStops(ref: HostRef, stops: readonly string[], io: Io): Promise<void> {
+    const { check } = await checkHost(driver, io, ref);
+    const more = check.instances.filter(
+      ({ instance, platformStops }) => platformStops && isRunning(instance) && !stops.includes(instance.id),
+    );
+    if (more.length === 0) return;
+    const named = names(more.map(({ instance }) => instance));
+    throw new MaintenanceError('HostNotEmpty', `the platform would have to shut down more: ${named}`);
+  }
+
   /** What answers in the platform's place may say yes to anything. */
   async function expectUncordoned(ref: HostRef, io: Io): Promise<void> {
     const { host } = await driver.inspect(ref.host, io);
@@ -208,7 +246,7 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
   async function expectStanding(
     ref: HostRef,
     io: Io,
-    expected: HostStanding[],
+    expected: readonly HostStanding[],
     code: 'EnterFailed' | 'ExitFailed',
     cause: MaintenanceError | undefined,
   ): Promise<Host> {
@@ -221,6 +259,38 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
       ...(cause === undefined ? {} : { cause }),
     });
   }
+}
+
+/** What the platform says about taking the host out; where that takes a check of its own, when it was over. */
+export async function checkHost(
+  driver: Driver,
+  io: Io,
+  ref: HostRef,
+): Promise<{ check: HostCheck; checkedAt: { checkedAt?: number } }> {
+  const request = requestOf(ref);
+  if (!driver.check) return { check: await driver.precheck(ref.host, request, io), checkedAt: {} };
+  const { host } = await driver.inspect(ref.host, io);
+  // There is nothing to check of one that is on its way already.
+  if (host.standing !== 'in-service' && host.standing !== 'cordoned') {
+    return { check: await driver.precheck(ref.host, request, io), checkedAt: {} };
+  }
+  const task = await seeCheckThrough(driver, io, ref.host);
+  const checkedAt = Date.now();
+  return { check: await driver.precheck(ref.host, request, io, task), checkedAt: { checkedAt } };
+}
+
+/** Goes on with the check of an earlier attempt, if the platform still knows it. */
+async function seeCheckThrough(driver: Driver, io: Io, host: string): Promise<PlatformTask | undefined> {
+  const begun = resumedTask(io, 'check', host);
+  for (const find of [async () => begun, () => driver.check?.(host, io.uncut)]) {
+    const task = await find();
+    if (!task) continue;
+    io.keep({ task });
+    const end = await followTask(driver, io, task);
+    if (end.state === 'failed') throw end.error;
+    if (end.state === 'done') return task;
+  }
+  throw new MaintenanceError('PlatformGarbled', `the platform forgets its check of ${host}`);
 }
 
 export const markOf = ({ session, host }: HostRef): Mark => ({ session, host });

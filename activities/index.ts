@@ -15,6 +15,7 @@ import { createPlanningActivities } from './planning.ts';
 import { createProjectActivities } from './projects.ts';
 import { createSessionActivities } from './session.ts';
 import { StandingReader } from './standing-reader.ts';
+import { createWindowActivities } from './windows.ts';
 
 /** The activities of the queue of one site. */
 export function createSiteActivities(
@@ -32,6 +33,7 @@ export function createSiteActivities(
     ...createHostActivities(driver, inventory),
     ...createInstanceActivities(driver, inventory),
     ...createLeftoverActivities(driver, client, reader),
+    ...createWindowActivities(driver, client),
     ...createProjectActivities({ driver, inventory, constraints, reader }),
     runAction: (input) =>
       perform((io) =>

@@ -15,7 +15,7 @@ export function createLeftoverActivities(
   driver: Driver,
   client: Client,
   reader: StandingReader,
-): Pick<SiteActivities, 'findLeftovers'> {
+): Pick<SiteActivities, 'findLeftovers' | 'findLeftWindows'> {
   return {
     findLeftovers: ({ site }) =>
       perform(async (io) => {
@@ -38,6 +38,16 @@ export function createLeftoverActivities(
         }
         return found;
       }),
+
+    findLeftWindows: ({ site }) =>
+      perform(async (io) => {
+        const windows = (await driver.openWindows?.(io)) ?? [];
+        const left: { session: string }[] = [];
+        for (const { session } of windows) {
+          if (!(await isOpenOrResumed(site, session))) left.push({ session });
+        }
+        return left;
+      }),
   };
 
   /** Its own workflow runs; or its session, or an open one that has resumed it, means to go on with it. */
@@ -51,6 +61,15 @@ export function createLeftoverActivities(
     if (owner?.status.name === 'RUNNING') return meansToGoOn(await reader.read(session), session, host);
     for (const heir of await openSessions(site)) {
       if (meansToGoOn(await reader.read(heir), session, host)) return true;
+    }
+    return false;
+  }
+
+  /** It runs itself, or one that runs has resumed it, and closes its window with its own. */
+  async function isOpenOrResumed(site: string, session: string): Promise<boolean> {
+    if ((await describe(client, session))?.status.name === 'RUNNING') return true;
+    for (const heir of await openSessions(site)) {
+      if ((await reader.read(heir))?.sessions.includes(session)) return true;
     }
     return false;
   }

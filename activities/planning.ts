@@ -142,13 +142,15 @@ export function createPlanningActivities(
 
 /** What the planner has to know of a session, but for which of its hosts may be chosen, and how many. */
 export const questionOf = (
-  { out: inFlight, budget, instances: wishes, actions }: SessionStanding,
+  { out: inFlight, budget, order, instances: wishes, actions }: SessionStanding,
   snapshot: Snapshot,
-  { moveMbPerSecond }: Capabilities,
+  { moveMbPerSecond, limits }: Capabilities,
 ): Omit<NextHostsRequest, 'scope' | 'freeSlots' | 'first'> => ({
   snapshot,
   inFlight,
   budget,
+  ...(limits === undefined ? {} : { limits }),
+  ...(order === undefined ? {} : { order }),
   wishes,
   moveMbPerSecond,
   workSeconds: workSeconds(actions),
@@ -203,10 +205,17 @@ function platformProblems({ platform, capabilities }: Driver, { drain, options }
 }
 
 /** Nothing where nothing else is asked than what always holds: it is kept in every host's history. */
-function maintenanceOf({ capabilities }: Driver, asked: Asked): { maintenance?: MaintenanceRequest } {
-  const drain = asked.drain ?? capabilities.drains[0];
-  const isPlain = drain === PLAIN_REQUEST.drain && Object.keys(asked.options).length === 0;
-  return isPlain ? {} : { maintenance: { drain, options: asked.options } };
+function maintenanceOf(driver: Driver, asked: Asked): { maintenance?: MaintenanceRequest } {
+  const drain = asked.drain ?? driver.capabilities.drains[0];
+  const extras = {
+    ...(driver.openWindow ? { window: true as const } : {}),
+    ...(driver.planExit ? { plansExit: true as const } : {}),
+  };
+  const isPlain =
+    drain === PLAIN_REQUEST.drain &&
+    Object.keys(asked.options).length === 0 &&
+    Object.keys(extras).length === 0;
+  return isPlain ? {} : { maintenance: { drain, options: asked.options, ...extras } };
 }
 
 function resolveHosts(

@@ -28,13 +28,13 @@ export async function driveTask(
   work: { kind: TaskKind; subject: string; abort: boolean; start: () => Promise<PlatformTask | undefined> },
 ): Promise<TaskEnd> {
   const { kind, subject, abort, start } = work;
-  const kept = keptTask(io.resumed, kind, subject);
+  const kept = resumedTask(io, kind, subject);
   const task = kept ?? (await driver.findTask(kind, subject, io)) ?? (await start());
   if (!task) return { state: 'done' };
   io.keep({ task });
   try {
     // The Web UI shows it with the activity.
-    return await followTask(driver, io, task, ({ state: _, ...seen }) => io.keep({ task, ...seen }));
+    return await followTask(driver, io, task, (status) => io.keep(seenOf(task, status)));
   } catch (error) {
     if (!io.cancelRequested() || !abort) throw error;
     return await abortTask(driver, task);
@@ -51,6 +51,22 @@ export function followTask(driver: Driver, io: Io, task: PlatformTask, tell?: Te
     (milliseconds) => io.sleep(milliseconds),
     tell,
   );
+}
+
+/** Follows a task for so long; what was last seen of it when it has not ended by then. */
+export async function watchTask(
+  driver: Driver,
+  io: Io,
+  task: PlatformTask,
+  forMs: number,
+): Promise<TaskStatus> {
+  const startedAt = Date.now();
+  for (;;) {
+    const status = await driver.pollTask(task, io.uncut);
+    if (status.state !== 'running' || Date.now() - startedAt >= forMs) return status;
+    io.keep(seenOf(task, status));
+    await io.sleep(pauseAfter(startedAt, status, driver));
+  }
 }
 
 /**
@@ -90,21 +106,38 @@ async function follow(
   sleep: (milliseconds: number) => Promise<void>,
   tell: Tell = () => undefined,
 ): Promise<TaskEnd> {
-  const { shortestPollMs } = driver.capabilities;
   const startedAt = Date.now();
   for (;;) {
     const status = await driver.pollTask(task, contextOf());
     if (status.state !== 'running') return status;
     tell(status);
-    const pause = (Date.now() - startedAt) * POLL_SHARE;
-    await sleep(Math.min(LONGEST_POLL_MS, Math.max(shortestPollMs, pause)));
+    await sleep(pauseAfter(startedAt, status, driver));
   }
 }
 
-/** The task that an earlier attempt has started, if it is for the same thing. */
-function keptTask(details: unknown, kind: TaskKind, subject: string): PlatformTask | undefined {
-  if (typeof details !== 'object' || details === null || !('task' in details)) return undefined;
-  const task = details.task as Partial<PlatformTask>;
+function pauseAfter(
+  startedAt: number,
+  { waited }: TaskStatus & { state: 'running' },
+  { capabilities }: Driver,
+): number {
+  const pause = (Date.now() - startedAt) * POLL_SHARE;
+  return waited ? 0 : Math.min(LONGEST_POLL_MS, Math.max(capabilities.shortestPollMs, pause));
+}
+
+/** As it goes into a heartbeat. */
+const seenOf = (
+  task: PlatformTask,
+  { progress, detail }: TaskStatus & { state: 'running' },
+): { task: PlatformTask; progress?: number; detail?: string } => ({
+  task,
+  ...(progress === undefined ? {} : { progress }),
+  ...(detail === undefined ? {} : { detail }),
+});
+
+/** The task that an earlier attempt of the activity has started, if it is for the same thing. */
+export function resumedTask({ resumed }: Io, kind: TaskKind, subject: string): PlatformTask | undefined {
+  if (typeof resumed !== 'object' || resumed === null || !('task' in resumed)) return undefined;
+  const task = resumed.task as Partial<PlatformTask>;
   return task.kind === kind && task.subject === subject && typeof task.id === 'string'
     ? { id: task.id, kind, subject }
     : undefined;

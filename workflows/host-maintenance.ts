@@ -73,6 +73,7 @@ async function maintain(run: HostRun): Promise<void> {
 /** Everything up to a host that is in maintenance, ours, and proven to be empty. */
 async function emptyHost(run: HostRun): Promise<void> {
   const { input } = run;
+  run.exitPlan = undefined;
   let plan = await precheck(run);
   // It is planned anew with what they have chosen.
   if (input.projects !== undefined && (await askOwners(run, input.projects))) plan = await precheck(run);
@@ -80,12 +81,12 @@ async function emptyHost(run: HostRun): Promise<void> {
   await run.call('cordonHost', run.ref, `cordon ${input.host}`);
   for (let round = 1; ; round++) {
     run.enterStep('drain');
-    await drainHost(run, plan);
-    if (input.spec.maintenance?.drain === 'platform') await letPlatformDrain(run);
-    run.reportDrained();
-    run.enterStep('enter');
-    run.entered = true;
+    plan = await drainHost(run, plan);
     try {
+      if (input.spec.maintenance?.drain === 'platform') await letPlatformDrain(run, plan);
+      run.reportDrained();
+      run.enterStep('enter');
+      run.entered = true;
       await run.call('enterMaintenance', run.ref, `enter maintenance: ${input.host}`);
       await run.call('proveEmpty', run.ref, `prove ${input.host} empty`);
       return;
@@ -100,16 +101,25 @@ async function emptyHost(run: HostRun): Promise<void> {
 }
 
 /** The platform empties the host in its own maintenance task, and where it took the instances is found out afterwards. */
-async function letPlatformDrain(run: HostRun): Promise<void> {
+async function letPlatformDrain(run: HostRun, plan: DrainPlan): Promise<void> {
   const { input } = run;
+  const stops = plan.decisions.filter(({ action }) => action === 'platform-stop');
   run.entered = true;
   // It may take hours, in which nothing else is told.
   run.report({ now: input.reportEveryMs > 0 });
-  await run.call('enterMaintenance', run.ref, `enter maintenance: ${input.host}, emptied by the platform`);
+  const entering = {
+    ...run.ref,
+    ...(stops.length === 0 ? {} : { stops: stops.map(({ id }) => id) }),
+    ...(plan.checkedAt === undefined ? {} : { checkedAt: plan.checkedAt }),
+  };
+  await run.call('enterMaintenance', entering, `enter maintenance: ${input.host}, emptied by the platform`);
+  for (const one of stops) run.noteStopped(one);
   const left = [...run.left.values()];
   const request = { ...run.ref, wishes: run.wishes, placement: [], failed: [], left };
-  const { leftMeanwhile = [] } = await run.call('planDrain', request, `find what has left ${input.host}`);
-  for (const one of leftMeanwhile) run.noteMoved(one, one);
+  const found = await run.call('planDrain', request, `find what has left ${input.host}`);
+  for (const one of found.leftMeanwhile ?? []) run.noteMoved(one, one);
+  const here = new Set([...found.decisions, ...found.blocked].map(({ id }) => id));
+  for (const one of left) if (!here.has(one.id)) run.noteGone(one);
 }
 
 /** Looks before anything is touched. */

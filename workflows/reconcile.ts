@@ -3,6 +3,7 @@ import {
   ParentClosePolicy,
   WorkflowIdReusePolicy,
   executeChild,
+  patched,
   setCurrentDetails,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -21,6 +22,8 @@ export interface ReconcileReport {
   putBack: string[];
   /** Hosts that are still left out, and why. */
   failed: { host: string; reason: string }[];
+  /** Sessions that had told the platform of themselves, which was taken back; absent: none. */
+  windowsClosed?: string[];
 }
 
 /**
@@ -51,11 +54,24 @@ export async function reconcile({ site }: { site: string }): Promise<ReconcileRe
       `${report.putBack.length} of ${leftovers.length} hosts put back, ${report.failed.length} failed`,
     );
   }
+  if (patched('windows')) await closeWindows(site, deadline, report);
   if (report.failed.length > 0) {
     const named = report.failed.map(({ host, reason }) => `${host} (${reason})`).join('; ');
     throw failWith('RollbackFailed', `still out of service at ${site}: ${named}`, report);
   }
   return report;
+}
+
+/** What a session that is gone has told the platform is taken back once none of its hosts is out. */
+async function closeWindows(site: string, deadline: number, report: ReconcileReport): Promise<void> {
+  const summary = `is ${site} in maintenance for nobody?`;
+  for (const { session } of await callSite(site, 'findLeftWindows', { site }, { summary, deadline })) {
+    if (report.failed.length > 0) return;
+    const close = `close the maintenance that ${session} has left open`;
+    const request = { site, session, adopts: [], lookMs: LOOK_MS };
+    await callSite(site, 'closeWindow', request, { summary: close, deadline: Date.now() + 2 * LOOK_MS });
+    report.windowsClosed = [...(report.windowsClosed ?? []), session];
+  }
 }
 
 async function putBack(

@@ -4,8 +4,8 @@ import type { InstanceAbility } from './inventory.ts';
 import type { HostSpec } from './host-run.ts';
 import { wishedFor, type Wished } from './instance-mode.ts';
 
-/** A live move that failed so often is done cold, where the session allows it. */
-const LIVE_TRIES_BEFORE_COLD = 2;
+/** A live move that failed so often is done cold, or the instance stopped, where the session allows it. */
+const LIVE_TRIES_BEFORE_OTHERWISE = 2;
 
 export type Verdict =
   | { action: 'live' | 'cold' | 'stop' | 'stay' | 'own' }
@@ -44,14 +44,15 @@ export function decideInstance(
 }
 
 const firstWay = (mode: Wished['mode']): 'live' | 'cold' | 'stop' =>
-  mode === 'live-then-cold' || mode === 'ask' || mode === 'own' ? 'live' : mode;
+  mode === 'cold' || mode === 'stop' ? mode : 'live';
 
 function leave(ability: InstanceAbility, { mode, by }: Wished, liveTries: number): Verdict {
   if (mode === 'ask') return askOwner(by);
   if (mode === 'own') return { action: 'own' };
-  if (mode !== 'live-then-cold') return allowed(ability, mode, by);
-  const cold = ability.live !== undefined || liveTries >= LIVE_TRIES_BEFORE_COLD;
-  return allowed(ability, cold ? 'cold' : 'live', by);
+  if (mode !== 'live-then-cold' && mode !== 'live-then-stop') return allowed(ability, mode, by);
+  const otherwise = mode === 'live-then-cold' ? 'cold' : 'stop';
+  const isHopeless = ability.live !== undefined || liveTries >= LIVE_TRIES_BEFORE_OTHERWISE;
+  return allowed(ability, isHopeless ? otherwise : 'live', by);
 }
 
 const askOwner = (by: string): Verdict => ({

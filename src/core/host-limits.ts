@@ -4,7 +4,7 @@ interface Limit {
   /** The label of hosts that it goes by: `cluster`, `zone`. Hosts without it are one group together. */
   label: string;
   /** For operators: `storage is replicated within a cluster`. */
-  why: string;
+  why?: string;
 }
 
 /** So many hosts of each group, or of the one with this value. */

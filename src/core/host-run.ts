@@ -1,5 +1,6 @@
 /** What one host goes through, and what is known of it between two runs of its workflow. */
 import type { ErrorCode } from './errors.ts';
+import type { ExitPlan } from './exit-plan.ts';
 import type { HostRole } from './inventory.ts';
 import type { MaintenanceRequest } from './platform-options.ts';
 import type { InstanceAction } from './notice.ts';
@@ -38,9 +39,9 @@ export interface Member extends InstanceRef {
 export interface InstanceDecision extends Member {
   /**
    * `live` and `cold`: move so; `stop`: stop and leave on the host; `stay`: nothing to do (it is stopped); `platform`: left
-   * to the platform's own maintenance task; `own`: left to its project, which acts on it itself.
+   * to the platform's own maintenance task; `platform-stop`: that task may shut it down; `own`: left to its project, which acts on it itself.
    */
-  action: 'live' | 'cold' | 'stop' | 'stay' | 'platform' | 'own';
+  action: 'live' | 'cold' | 'stop' | 'stay' | 'platform' | 'platform-stop' | 'own';
   /** Host name; absent where the platform chooses. */
   target?: string;
   memoryMb: number;
@@ -76,6 +77,8 @@ export interface Checkpoint {
   rolledBack: boolean;
   /** What projects have agreed to, by instance id: they are not asked again. `as-wished`: they left it to us. */
   agreed?: Record<string, InstanceAction | 'as-wished'>;
+  /** What the platform can give back when the host leaves maintenance; absent until then, and where it says nothing. */
+  exitPlan?: ExitPlan;
 }
 
 /** An action with what the worker's configuration says of it, decided once at the start of a session. */

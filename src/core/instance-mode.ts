@@ -28,11 +28,11 @@ export function wishedFor(
   return { mode: wished, by: `instances.mode "${wished}"` };
 }
 
-/** A live migration that its project has chosen is not turned into a cold one, unless the session may do that to any. */
+/** A live migration that its project has chosen is not turned into anything else, unless the session may do that to any. */
 function modeOf(answer: InstanceAction, mode: InstanceMode): Wished['mode'] {
   if (answer === 'OWN_ACTION') return 'own';
   if (answer === 'MIGRATE') return 'cold';
-  return mode === 'live-then-cold' ? mode : 'live';
+  return mode === 'live-then-cold' || mode === 'live-then-stop' ? mode : 'live';
 }
 
 /** Tenants choose the names of instances, `constructor` too. */

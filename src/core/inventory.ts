@@ -105,6 +105,8 @@ export interface InstanceAbility {
   stop?: string;
   /** Why the platform's own maintenance task would leave it where it is; only where there is such a task. */
   byPlatform?: string;
+  /** That task itself shuts it down, if it is told that it may. */
+  platformStops?: true;
 }
 
 export interface Inventory {

@@ -60,6 +60,10 @@ export const PLATFORM_OPTIONS = Object.keys(platformOptions) as (keyof PlatformO
 export interface MaintenanceRequest {
   drain: Drain;
   options: PlatformOptions;
+  /** The platform is told of the session before the first host, and after the last. */
+  window?: true;
+  /** Only the platform knows what leaving maintenance can give back. */
+  plansExit?: true;
 }
 
 /** What holds where a session asks for nothing else. */

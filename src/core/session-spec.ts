@@ -72,7 +72,7 @@ const action = z.strictObject({
     .describe('Deadline of this action; the default is what is left of timeouts.work'),
 });
 
-export const INSTANCE_MODES = ['live', 'live-then-cold', 'cold', 'stop'] as const;
+export const INSTANCE_MODES = ['live', 'live-then-cold', 'live-then-stop', 'cold', 'stop'] as const;
 export type InstanceMode = (typeof INSTANCE_MODES)[number];
 
 const hostCount = z.union([
@@ -110,6 +110,12 @@ const budget = z.strictObject({
       max: z.int().min(1).max(MAX_HOSTS).describe('Hosts out at one time in each domain'),
     })
     .optional(),
+  beyondPlatformLimits: z
+    .literal(true)
+    .optional()
+    .describe(
+      'Take the risk of more hosts out at one time than the platform is known to bear; absent: its limits hold beside these',
+    ),
 });
 
 const instances = z.strictObject({
@@ -184,6 +190,17 @@ const hostList = z
     });
   });
 
+const order = z.strictObject({
+  label: name.describe('Host label that hosts are ordered by, such as role'),
+  values: z
+    .array(name)
+    .min(1)
+    .max(100)
+    .refine((values) => new Set(values).size === values.length, 'must name no value twice')
+    .describe('Hosts with the first value are all through before one with the next starts; others come last'),
+});
+export type HostOrder = z.output<typeof order>;
+
 const selector = z.strictObject({
   selector: z
     .record(name, name)
@@ -213,6 +230,9 @@ export const sessionSpec = z
     metadata: metadata.default({}).describe('Notes that travel with the session; handed to actions'),
     actions: z.array(action).max(100).default([]),
     budget: budget.prefault({}),
+    order: order
+      .optional()
+      .describe('Which hosts have to be through before others start; absent: what ends the session soonest'),
     instances: instances.prefault({}),
     drain: z
       .enum(DRAINS)

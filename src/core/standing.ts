@@ -50,6 +50,7 @@ export interface Standing {
   /** Hosts to take up again from a checkpoint, before any new one. */
   retry: string[];
   budget: Budget;
+  order?: SessionSpec['order'];
   instances: InstanceWishes;
   actions: SessionSpec['actions'];
   onBusyHost: SessionSpec['onBusyHost'];

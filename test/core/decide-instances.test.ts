@@ -42,11 +42,11 @@ const blocked = (asked: string, action: string, reason: string): Verdict => ({
 
 /** What becomes of an instance that the platform can move and stop in every way. */
 const UNHINDERED: Record<InstanceState, Record<InstanceMode, Verdict['action']>> = {
-  running: { live: 'live', 'live-then-cold': 'live', cold: 'cold', stop: 'stop' },
-  paused: { live: 'live', 'live-then-cold': 'live', cold: 'cold', stop: 'stop' },
-  moving: { live: 'live', 'live-then-cold': 'live', cold: 'cold', stop: 'stop' },
-  stopped: { live: 'stay', 'live-then-cold': 'stay', cold: 'stay', stop: 'stay' },
-  error: { live: 'stay', 'live-then-cold': 'stay', cold: 'stay', stop: 'stay' },
+  running: { live: 'live', 'live-then-cold': 'live', 'live-then-stop': 'live', cold: 'cold', stop: 'stop' },
+  paused: { live: 'live', 'live-then-cold': 'live', 'live-then-stop': 'live', cold: 'cold', stop: 'stop' },
+  moving: { live: 'live', 'live-then-cold': 'live', 'live-then-stop': 'live', cold: 'cold', stop: 'stop' },
+  stopped: { live: 'stay', 'live-then-cold': 'stay', 'live-then-stop': 'stay', cold: 'stay', stop: 'stay' },
+  error: { live: 'stay', 'live-then-cold': 'stay', 'live-then-stop': 'stay', cold: 'stay', stop: 'stay' },
 };
 
 describe('where nothing hinders it', () => {
@@ -206,6 +206,7 @@ test('in no combination is an instance taken in a way that was not asked for, or
   const allowed: Record<InstanceMode, readonly string[]> = {
     live: ['live'],
     'live-then-cold': ['live', 'cold'],
+    'live-then-stop': ['live', 'stop'],
     cold: ['cold'],
     stop: ['stop'],
   };

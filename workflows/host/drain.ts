@@ -38,11 +38,12 @@ interface Tries {
 
 /**
  * Empties the host: one activity an instance, at most `moveSlots` at a time, and never more members of a group than the
- * host's share. One that cannot leave does not keep the others; what is left in the end holds the host, by name.
+ * host's share. One that cannot leave does not keep the others; what is left in the end holds the host, by name. Resolves
+ * to the plan of the last round, which is what is left to the platform.
  *
  * @param plan what the precheck decided; later rounds ask again, on fresh data.
  */
-export async function drainHost(run: HostRun, plan: DrainPlan): Promise<void> {
+export async function drainHost(run: HostRun, plan: DrainPlan): Promise<DrainPlan> {
   const tries: Tries = { counts: new Map(), failed: new Map(), failures: new Map(), refused: new Set() };
   const { counts, failures } = tries;
   let rests = 0;
@@ -57,7 +58,7 @@ export async function drainHost(run: HostRun, plan: DrainPlan): Promise<void> {
     const tried = await moveAll(run, plan.decisions, tries);
 
     const awaited = plan.decisions.filter(({ action }) => action === 'own');
-    if (failures.size === 0 && awaited.length === 0) return;
+    if (failures.size === 0 && awaited.length === 0) return plan;
     const hopeless = [...failures].filter(
       ([id, failure]) => !worthWaiting(failure) || ((counts.get(id) ?? 0) >= TRIES && !tries.refused.has(id)),
     );
@@ -132,9 +133,7 @@ function forgetRefusals({ counts, failed, refused }: Tries): void {
 
 /** Returns how many instances it tried to move or stop. */
 async function moveAll(run: HostRun, decisions: readonly InstanceDecision[], tries: Tries): Promise<number> {
-  const queue = decisions.filter(
-    ({ action }) => action !== 'stay' && action !== 'platform' && action !== 'own',
-  );
+  const queue = decisions.filter(({ action }) => action === 'live' || action === 'cold' || action === 'stop');
   const wanted = queue.length;
   const lane = (): Promise<void> =>
     run.shares.workOff(queue, (decision) => leave(run, decision, tries), { deadline: run.deadline });

@@ -17,6 +17,7 @@ import type {
   Step,
 } from '../../src/core/host-run.ts';
 import type { InstanceAction } from '../../src/core/notice.ts';
+import type { ExitPlan } from '../../src/core/exit-plan.ts';
 import type { HostReport } from '../../src/core/host-report.ts';
 import type { ApproveMessage } from '../../src/core/session-spec.ts';
 import type { ApprovalDesk } from '../actions.ts';
@@ -48,6 +49,8 @@ export class HostRun {
   step: Step;
   /** Set just before the platform is asked: after a crash it may have been, and leaving is harmless if it was not. */
   entered: boolean;
+  /** What the platform can give back when the host leaves maintenance, once it was asked. */
+  exitPlan: ExitPlan | undefined;
 
   private readonly agreed: Map<string, InstanceAction | 'as-wished'>;
   private readonly hostDeadline: number;
@@ -68,6 +71,7 @@ export class HostRun {
     this.actionFailures = input.checkpoint?.actionFailures ?? 0;
     this.moved = [...(input.checkpoint?.moved ?? [])];
     this.stopped = [...(input.checkpoint?.stopped ?? [])];
+    this.exitPlan = input.checkpoint?.exitPlan;
     this.agreed = new Map(Object.entries(input.checkpoint?.agreed ?? {}));
     this.hostDeadline = this.startedAt + durationMs(input.spec.timeouts.host);
     this.stepDeadline = this.hostDeadline;
@@ -203,6 +207,7 @@ export class HostRun {
       stopped: this.stopped,
       left: this.mayStillBeLeaving(),
       rolledBack,
+      ...(this.exitPlan === undefined ? {} : { exitPlan: this.exitPlan }),
       ...(this.agreed.size === 0 ? {} : { agreed: Object.fromEntries(this.agreed) }),
     };
   }

@@ -1,5 +1,6 @@
 import { sleep } from '@temporalio/workflow';
 import { MaintenanceError } from '../../src/core/errors.ts';
+import type { ExitPlan } from '../../src/core/exit-plan.ts';
 import type { Member, MovedInstance } from '../../src/core/host-run.ts';
 import type { Impact } from './group-shares.ts';
 import type { HostRun } from './host-run.ts';
@@ -13,8 +14,9 @@ export async function exitHost(run: HostRun): Promise<void> {
   run.enterStep('exit');
   const { host } = run.input;
   const startedAt = Date.now();
+  const gives = await planExit(run);
   for (;;) {
-    const request = { ...run.ref, unlessDown: true };
+    const request = { ...run.ref, unlessDown: true, ...gives };
     const answer = await run.call('exitMaintenance', request, `exit maintenance: ${host}`);
     if (answer?.isDown !== true) break;
     const rest = Math.max(SHORTEST_REST_MS, (Date.now() - startedAt) * REST_SHARE);
@@ -25,6 +27,22 @@ export async function exitHost(run: HostRun): Promise<void> {
     await sleep(rest, { summary: `wait for ${host} to come back` });
   }
   run.setWaitsFor(undefined);
+}
+
+/**
+ * What the platform is to give back when the host leaves, where only it knows, and only until then: it is asked once, and
+ * kept with the host until it is through. What was shut down is started, whoever else has to see to it.
+ */
+async function planExit(run: HostRun): Promise<{ gives?: Pick<ExitPlan, 'start' | 'back'> }> {
+  const { host, spec } = run.input;
+  if (spec.maintenance?.plansExit !== true) return {};
+  run.exitPlan ??= await run.call('planExit', run.ref, `what can be given back to ${host}?`);
+  if (run.exitPlan === undefined) return {};
+  const { start, back, changed } = run.exitPlan;
+  run.warn(...changed.map(({ name, reason }) => `${name} is left as it is: ${reason}`));
+  const known = new Set(run.stopped.map(({ id }) => id));
+  for (const one of start) if (!known.has(one.id)) run.noteStopped(one);
+  return { gives: { start, back: spec.instances.return ? back : [] } };
 }
 
 /** Lets instances on again, starts what was stopped, and moves back what is to come back. */
@@ -52,7 +70,8 @@ export async function rollBackHost(run: HostRun): Promise<void> {
   run.extendForPutBack();
   const instances = run.mayStillBeLeaving();
   await run.call('settleHost', { ...run.ref, instances }, `end what still runs on ${run.input.host}`);
-  await run.call('exitMaintenance', run.ref, `roll back: exit maintenance: ${run.input.host}`);
+  const leaving = { ...run.ref, ...(await planExit(run)) };
+  await run.call('exitMaintenance', leaving, `roll back: exit maintenance: ${run.input.host}`);
   await giveBack(run);
 }
 

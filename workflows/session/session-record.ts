@@ -26,6 +26,7 @@ export interface Carried {
   firstHostAt?: number;
   actions: ResolvedAction[];
   maintenance?: MaintenanceRequest;
+  windowOpen?: true;
   projects?: string[];
   scaleIns?: number;
   announces?: EventType[];
@@ -60,6 +61,10 @@ export class SessionRecord {
   table: HostTable;
   actions: ResolvedAction[];
   maintenance: MaintenanceRequest | undefined;
+  /** The platform was told of the session, and is yet to be told that it is over. */
+  windowOpen: boolean;
+  /** Why that cannot be said. */
+  windowProblem: FailureView | undefined;
   /** Those that are asked. */
   projects: string[];
   /** How often they were asked to make room. */
@@ -113,6 +118,7 @@ export class SessionRecord {
     this.adopts = carried?.adopts ?? [];
     this.actions = carried?.actions ?? [];
     this.maintenance = carried?.maintenance;
+    this.windowOpen = carried?.windowOpen ?? false;
     this.projects = carried?.projects ?? [];
     this.scaleIns = carried?.scaleIns ?? 0;
     this.announces = carried?.announces ?? [];
@@ -138,6 +144,7 @@ export class SessionRecord {
       ...(this.firstHostAt === undefined ? {} : { firstHostAt: this.firstHostAt }),
       actions: this.actions,
       ...(this.maintenance === undefined ? {} : { maintenance: this.maintenance }),
+      ...(this.windowOpen ? { windowOpen: true } : {}),
       ...(this.projects.length === 0 ? {} : { projects: this.projects }),
       ...(this.scaleIns === 0 ? {} : { scaleIns: this.scaleIns }),
       ...(this.announces.length === 0 ? {} : { announces: this.announces }),
@@ -292,6 +299,7 @@ export class SessionRecord {
       ),
       retry: [...this.table.retry],
       budget: this.budget,
+      ...(this.spec.order === undefined ? {} : { order: this.spec.order }),
       instances: this.spec.instances,
       actions: this.spec.actions,
       onBusyHost: this.spec.onBusyHost,
@@ -319,6 +327,10 @@ export class SessionRecord {
   }
 
   private whyItStands(): string {
+    if (this.windowProblem !== undefined) {
+      const { code, message } = this.windowProblem;
+      return `${code}: the maintenance of the platform stays open: ${message}; signal continue to try again`;
+    }
     if (this.cancel) {
       const { mode, reason = 'no reason given' } = this.cancel;
       return `${this.phase === 'ended' ? 'cancelled' : 'being cancelled'} (${mode}): ${reason}`;
@@ -345,6 +357,7 @@ export class SessionRecord {
 
   private dueState(): SessionState {
     if (this.phase === 'ended') return this.cancel ? 'MAINTENANCE_CANCELLED' : 'MAINTENANCE_DONE';
+    if (this.windowProblem !== undefined) return 'MAINTENANCE_FAILED';
     if (this.cancel) return this.stuck.size > 0 && this.nothingRuns ? 'MAINTENANCE_FAILED' : this.state;
     if (this.problem !== undefined) return 'MAINTENANCE_FAILED';
     if (this.phase === 'post') return 'MAINTENANCE_COMPLETE';

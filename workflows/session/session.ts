@@ -6,6 +6,7 @@ import {
   continueAsNew,
   isCancellation,
   log,
+  sleep,
   upsertSearchAttributes,
 } from '@temporalio/workflow';
 import type { SessionActivities, SiteActivities } from '../../activities/contract.ts';
@@ -75,6 +76,7 @@ export class Session {
       );
       await this.awaitStart();
       await this.runActions('pre');
+      await this.openWindow();
       record.phase = 'hosts';
       // Where projects are asked, the first host begins with that.
       if (!record.cancel && record.spec.projects === undefined) record.enter('START_MAINTENANCE');
@@ -82,6 +84,7 @@ export class Session {
     await this.takeHosts();
     record.phase = 'post';
     record.settle();
+    await this.closeWindow();
     await this.askProjects('MAINTENANCE_COMPLETE');
     await this.runActions('post');
     return this.end();
@@ -191,6 +194,65 @@ export class Session {
     record.settle();
     await condition(() => record.cancel !== undefined || free());
     record.settle();
+  }
+
+  /** Where the platform wants to be told of the session before it gives any host. */
+  private async openWindow(): Promise<void> {
+    const { record } = this;
+    if (record.maintenance?.window !== true) return;
+    await this.persist(async () => {
+      // From here on it may stand open, whatever is answered.
+      record.windowOpen = true;
+      await this.awaitWindow('openWindow', 'open the maintenance of the platform');
+    });
+  }
+
+  /** What was said is taken back, also by a session that is cancelled; each order of an operator has it tried again. */
+  private async closeWindow(): Promise<void> {
+    const { record } = this;
+    while (record.windowOpen) {
+      record.windowProblem = undefined;
+      try {
+        await this.awaitWindow('closeWindow', 'close the maintenance of the platform');
+        record.windowOpen = false;
+      } catch (error) {
+        record.windowProblem = viewFailure(error);
+        record.settle();
+        const seen = record.version;
+        await condition(() => record.version !== seen);
+      }
+      record.settle();
+    }
+  }
+
+  /** Waits as long as it takes: whoever keeps it waiting is shown by name. */
+  private async awaitWindow(call: 'openWindow' | 'closeWindow', summary: string): Promise<void> {
+    const { record } = this;
+    const startedAt = Date.now();
+    const { maintenance, adopts, id, spec } = record;
+    const request = { site: spec.site, session: id, adopts, ...(maintenance && { maintenance }) };
+    try {
+      for (;;) {
+        const lookMs = lookFor(Date.now() - startedAt);
+        const waiting = await this.askSite(call, { ...request, lookMs }, summary).catch((error: unknown) =>
+          this.unlessBusy(error),
+        );
+        if (waiting === undefined) return;
+        record.waitFor = waiting.waitsFor;
+        record.settle();
+        if ('restMs' in waiting) await sleep(waiting.restMs, { summary: waiting.waitsFor });
+      }
+    } finally {
+      record.waitFor = undefined;
+    }
+  }
+
+  /** Another session is through with the platform some time. */
+  private unlessBusy(error: unknown): { waitsFor: string; restMs: number } {
+    if (isCancellation(error)) throw error;
+    const { code, message } = viewFailure(error);
+    if (code !== 'HostBusy' || this.record.spec.onBusyHost === 'fail') throw error;
+    return { waitsFor: message, restMs: LOOK_AGAIN_MS };
   }
 
   private async runActions(type: 'pre' | 'post'): Promise<void> {
@@ -353,6 +415,9 @@ export class Session {
     return callSession(name, request, { summary, deadline: Date.now() + OWN_ACTIVITY_MS });
   }
 }
+
+/** Each look is an activity in the history, so they become longer: a tenth of what was waited for, within bounds. */
+const lookFor = (waitedMs: number): number => Math.min(5 * 60_000, Math.max(1_000, waitedMs / 10));
 
 /** Nothing, where nothing is asked of the platform's own maintenance: it is kept in the history. */
 function asked({ drain, ...spec }: SessionSpec): { drain?: Drain; options?: PlatformOptions } {

@@ -1,5 +1,7 @@
 /** The least that a session can cost, however well it is planned. */
+import type { HostLimit } from '../host-limits.ts';
 import type { Budget, InstanceWishes } from '../session-spec.ts';
+import { groupLimitsOf, type DomainBudget } from './budget.ts';
 import { departuresOf } from './departures.ts';
 import { drainSeconds, hostSeconds, type WorkSeconds } from './estimate.ts';
 import type { HostIndex, Snapshot } from './snapshot.ts';
@@ -9,7 +11,8 @@ export interface BoundsRequest {
   snapshot: Snapshot;
   /** Hosts that are taken out, by name. */
   hosts: readonly string[];
-  budget: Pick<Budget, 'perDomain' | 'maxConcurrentMoves' | 'maxConcurrentMovesPerHost'>;
+  budget: DomainBudget & Pick<Budget, 'maxConcurrentMoves' | 'maxConcurrentMovesPerHost'>;
+  limits?: readonly HostLimit[];
   maxConcurrentHosts: number;
   wishes: InstanceWishes;
   moveMbPerSecond: number;
@@ -25,7 +28,7 @@ export interface Bounds {
 
 /**
  * Moves: one for each instance that has to leave, and another if it returns. Makespan: no less than the longest host,
- * and than all hosts together over as many as may be out at once, in the whole session and in each failure domain.
+ * and than all hosts together over as many as may be out at once, in the whole session and in each group that is limited.
  */
 export function boundsOf(request: BoundsRequest): Bounds {
   const { snapshot, budget, wishes, maxConcurrentHosts } = request;
@@ -33,11 +36,10 @@ export function boundsOf(request: BoundsRequest): Bounds {
   const durations = new Map(hosts.map((host) => [host, leastSeconds(request, host)]));
   const moves = hosts.reduce((sum, host) => sum + departuresOf(snapshot, host, wishes).moves.length, 0);
   const lanes = [{ members: hosts, abreast: maxConcurrentHosts }];
-  if (budget.perDomain !== undefined) {
-    const { label, max } = budget.perDomain;
-    const domains = snapshot.domains(label);
-    for (const domain of new Set(domains)) {
-      lanes.push({ members: hosts.filter((host) => domains[host] === domain), abreast: max });
+  for (const { label, value, maxHosts } of groupLimitsOf(budget, request.limits)) {
+    const groups = snapshot.domains(label);
+    for (const group of value === undefined ? new Set(groups) : [value]) {
+      lanes.push({ members: hosts.filter((host) => groups[host] === group), abreast: maxHosts });
     }
   }
   const spans = lanes.map(({ members, abreast }) => {

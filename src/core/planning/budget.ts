@@ -1,4 +1,5 @@
-/** How many hosts may be out at once: over the session, and in each failure domain. */
+/** How many hosts may be out at once: over the session, in each failure domain, and as the platform bears it. */
+import type { GroupsAtOnce, HostLimit, HostsPerGroup } from '../host-limits.ts';
 import type { Budget } from '../session-spec.ts';
 import { listNames } from './natural-order.ts';
 import type { HostIndex, Snapshot } from './snapshot.ts';
@@ -16,44 +17,113 @@ export function resolveBudget(budget: Budget, hostCount: number): ResolvedBudget
   return { ...budget, maxConcurrentHosts: Math.max(1, hosts) };
 }
 
-/** How many more hosts may go out in each failure domain. */
-export class DomainSlots {
-  readonly #domains: readonly string[] | undefined;
-  readonly #label: string;
-  readonly #max: number;
-  readonly #out = new Map<string, string[]>();
-  readonly #snapshot: Snapshot;
+/** What one rule says of hosts that are to go out beside those that are. */
+interface Rule {
+  take(host: HostIndex): void;
+  /** Who has to come back first, and why; undefined when it may go out. */
+  whyNot(host: HostIndex): string | undefined;
+}
 
-  /** Without `perDomain` there is no limit. Hosts without the label are one domain together. */
-  constructor(snapshot: Snapshot, perDomain: Budget['perDomain']) {
-    this.#snapshot = snapshot;
-    this.#label = perDomain?.label ?? '';
-    this.#max = perDomain?.max ?? Infinity;
-    this.#domains = perDomain && snapshot.domains(perDomain.label);
+/** What the budget's failure domains and the platform's own limits leave of hosts that may go out. */
+export class HostSlots {
+  readonly #rules: readonly Rule[];
+
+  constructor(
+    snapshot: Snapshot,
+    { perDomain, beyondPlatformLimits }: DomainBudget,
+    limits: readonly HostLimit[] = [],
+  ) {
+    const ofBudget = perDomain === undefined ? [] : [new HostsOfGroup(snapshot, asLimit(perDomain))];
+    const ofPlatform = beyondPlatformLimits === true ? [] : limits.map((limit) => ruleOf(snapshot, limit));
+    this.#rules = [...ofBudget, ...ofPlatform];
   }
 
   take(host: HostIndex): void {
-    const domain = this.#domains?.[host];
-    if (domain === undefined) return;
-    const { name } = this.#snapshot.host(host);
-    const out = this.#out.get(domain);
-    if (out === undefined) this.#out.set(domain, [name]);
-    else out.push(name);
+    for (const rule of this.#rules) rule.take(host);
   }
 
-  isFree(host: HostIndex): boolean {
-    return this.#outWith(host).length < this.#max;
-  }
-
-  /** `compute-3 to come back: at most 1 of the hosts of zone az1 may be out`. */
-  whyNot(host: HostIndex): string {
-    const domain = this.#domains?.[host] ?? '';
-    const named =
-      domain === '' ? `hosts without the label ${this.#label}` : `hosts of ${this.#label} ${domain}`;
-    return `${listNames(this.#outWith(host))} to come back: at most ${this.#max} of the ${named} may be out`;
-  }
-
-  #outWith(host: HostIndex): readonly string[] {
-    return this.#out.get(this.#domains?.[host] ?? '') ?? [];
+  /** `compute-3 to come back: at most 1 of the hosts of zone az1 may be out`; undefined when it may go out. */
+  whyNot(host: HostIndex): string | undefined {
+    for (const rule of this.#rules) {
+      const why = rule.whyNot(host);
+      if (why !== undefined) return why;
+    }
+    return undefined;
   }
 }
+
+export type DomainBudget = Pick<Budget, 'perDomain' | 'beyondPlatformLimits'>;
+
+/** The limits of so many hosts a group that hold under a budget, its own among them. */
+export function groupLimitsOf(
+  { perDomain, beyondPlatformLimits }: DomainBudget,
+  limits: readonly HostLimit[] = [],
+): HostsPerGroup[] {
+  const ofPlatform = beyondPlatformLimits === true ? [] : limits.filter((limit) => 'maxHosts' in limit);
+  return perDomain === undefined ? ofPlatform : [asLimit(perDomain), ...ofPlatform];
+}
+
+const asLimit = ({ label, max }: NonNullable<Budget['perDomain']>): HostsPerGroup => ({
+  label,
+  maxHosts: max,
+});
+
+const ruleOf = (snapshot: Snapshot, limit: HostLimit): Rule =>
+  'maxHosts' in limit ? new HostsOfGroup(snapshot, limit) : new GroupsWithHosts(snapshot, limit);
+
+class HostsOfGroup implements Rule {
+  readonly #limit: HostsPerGroup;
+  readonly #groups: readonly string[];
+  readonly #out = new Map<string, string[]>();
+  readonly #snapshot: Snapshot;
+
+  constructor(snapshot: Snapshot, limit: HostsPerGroup) {
+    this.#snapshot = snapshot;
+    this.#limit = limit;
+    this.#groups = snapshot.domains(limit.label);
+  }
+
+  take(host: HostIndex): void {
+    this.#outWith(host).push(this.#snapshot.host(host).name);
+  }
+
+  whyNot(host: HostIndex): string | undefined {
+    const { label, value, maxHosts, why } = this.#limit;
+    const group = this.#groups[host] ?? '';
+    const out = this.#outWith(host);
+    if ((value !== undefined && value !== group) || out.length < maxHosts) return undefined;
+    const named = group === '' ? `hosts without the label ${label}` : `hosts of ${label} ${group}`;
+    return `${listNames(out)} to come back: at most ${maxHosts} of the ${named} may be out${because(why)}`;
+  }
+
+  #outWith(host: HostIndex): string[] {
+    const group = this.#groups[host] ?? '';
+    const out = this.#out.get(group) ?? [];
+    this.#out.set(group, out);
+    return out;
+  }
+}
+
+class GroupsWithHosts implements Rule {
+  readonly #limit: GroupsAtOnce;
+  readonly #groups: readonly string[];
+  readonly #out = new Set<string>();
+
+  constructor(snapshot: Snapshot, limit: GroupsAtOnce) {
+    this.#limit = limit;
+    this.#groups = snapshot.domains(limit.label);
+  }
+
+  take(host: HostIndex): void {
+    this.#out.add(this.#groups[host] ?? '');
+  }
+
+  whyNot(host: HostIndex): string | undefined {
+    const { label, maxGroups, why } = this.#limit;
+    if (this.#out.has(this.#groups[host] ?? '') || this.#out.size < maxGroups) return undefined;
+    const named = [...this.#out].map((group) => (group === '' ? `none` : group));
+    return `hosts of ${label} ${listNames(named)} to come back: at most ${maxGroups} ${label} may have hosts out at one time${because(why)}`;
+  }
+}
+
+const because = (why: string | undefined): string => (why === undefined ? '' : `: ${why}`);

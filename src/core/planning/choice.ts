@@ -1,8 +1,10 @@
 /** What goes into the choice of the next hosts, and what comes out of it. */
 import type { HostRole } from '../inventory.ts';
 import type { Placement } from '../host-run.ts';
-import type { Budget, InstanceWishes } from '../session-spec.ts';
+import type { HostLimit } from '../host-limits.ts';
+import type { Budget, HostOrder, InstanceWishes } from '../session-spec.ts';
 import type { HostStatus, OutHost } from '../standing.ts';
+import type { DomainBudget } from './budget.ts';
 import type { WorkSeconds } from './estimate.ts';
 import type { Shares } from './shares.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -17,7 +19,11 @@ export interface NextHostsRequest {
   inFlight: readonly OutHost[];
   /** How many hosts may be started now. */
   freeSlots: number;
-  budget: Pick<Budget, 'perDomain' | 'maxConcurrentMoves' | 'maxConcurrentMovesPerHost'>;
+  budget: DomainBudget & Pick<Budget, 'maxConcurrentMoves' | 'maxConcurrentMovesPerHost'>;
+  /** What the platform bears to have out at one time; absent: anything. */
+  limits?: readonly HostLimit[];
+  /** Absent: whatever ends the session soonest. */
+  order?: HostOrder;
   wishes: InstanceWishes;
   moveMbPerSecond: number;
   workSeconds: WorkSeconds;

@@ -1,5 +1,6 @@
 /** The plan of a whole session: what would happen, how long it would take, and what would be in the way. */
 import { durationMs } from '../duration.ts';
+import type { HostLimit } from '../host-limits.ts';
 import type { Plan, PlannedHost } from '../progress.ts';
 import type { SessionSpec } from '../session-spec.ts';
 import { boundsOf } from './bounds.ts';
@@ -19,8 +20,8 @@ export interface PlanRequest {
   snapshot: Snapshot;
   /** Names of the hosts to take out. */
   scope: readonly string[];
-  spec: Pick<SessionSpec, 'budget' | 'instances' | 'actions' | 'pauseBetweenHosts'>;
-  capabilities: { moveMbPerSecond: number };
+  spec: Pick<SessionSpec, 'budget' | 'order' | 'instances' | 'actions' | 'pauseBetweenHosts'>;
+  capabilities: { moveMbPerSecond: number; limits?: readonly HostLimit[] };
 }
 
 /** Yields after each step, so that a caller with other duties can attend to them; returns the plan. */
@@ -33,6 +34,8 @@ export function* planSession({
   const terms = {
     snapshot,
     budget: spec.budget,
+    ...(capabilities.limits === undefined ? {} : { limits: capabilities.limits }),
+    ...(spec.order === undefined ? {} : { order: spec.order }),
     maxConcurrentHosts: resolveBudget(spec.budget, scope.length).maxConcurrentHosts,
     wishes: spec.instances,
     moveMbPerSecond: capabilities.moveMbPerSecond,

@@ -1,6 +1,6 @@
 import type { Placement } from '../host-run.ts';
 import type { OutHost } from '../standing.ts';
-import { DomainSlots } from './budget.ts';
+import { HostSlots } from './budget.ts';
 import type { ChosenHost, NextHostsRequest } from './choice.ts';
 import { DepartureLoads, departuresOf, NO_DEPARTURES } from './departures.ts';
 import type { Departures } from './departures.ts';
@@ -14,6 +14,7 @@ import type { Room } from './room.ts';
 import { ShareLedger } from './shares.ts';
 import type { HostIndex, Load, Snapshot } from './snapshot.ts';
 import { Targets } from './targets.ts';
+import { Turns } from './turns.ts';
 
 /** Failure domains to spread over where the budget names none. */
 const DEFAULT_DOMAIN = 'zone';
@@ -49,7 +50,8 @@ export class Round {
   readonly #targets: Targets;
   readonly #loads: DepartureLoads;
   readonly #ledger: ShareLedger;
-  readonly #domains: DomainSlots;
+  readonly #slots: HostSlots;
+  readonly #turns: Turns | undefined;
   readonly #queue: Queue;
   /** Hosts that instances are on their way to, with the host that they leave. */
   readonly #awaiting = new Map<HostIndex, string>();
@@ -67,7 +69,8 @@ export class Round {
     this.#targets = new Targets(snapshot, scope);
     this.#loads = new DepartureLoads(snapshot, wishes);
     this.#ledger = new ShareLedger(snapshot, budget);
-    this.#domains = new DomainSlots(snapshot, budget.perDomain);
+    this.#slots = new HostSlots(snapshot, budget, request.limits);
+    this.#turns = request.order && new Turns(snapshot, request.order, scope);
     this.missing = missingHosts(request);
     const pending: HostIndex[] = [];
     const out: HostIndex[] = [];
@@ -78,7 +81,7 @@ export class Round {
       if (status === 'out' || status === 'held') out.push(host);
       if (status === 'pending' || status === 'held') this.#countDown(host);
     });
-    for (const host of out) this.#domains.take(host);
+    for (const host of out) this.#slots.take(host);
     for (const one of inFlight) this.#takeUp(one);
     this.#queue = new Queue(
       snapshot.domains(budget.perDomain?.label ?? DEFAULT_DOMAIN),
@@ -197,7 +200,7 @@ export class Round {
     this.inFlight.push(index);
     this.#queue.take(index);
     this.#targets.forbid(index);
-    this.#domains.take(index);
+    this.#slots.take(index);
     for (const { instance: id, target } of choice.placement) this.#claim(id, target);
     this.#await(choice.host, choice.placement);
   }
@@ -211,7 +214,8 @@ export class Round {
   #findObstacle(host: HostIndex): Obstacle | undefined {
     const { name, standing } = this.snapshot.host(host);
     if (standing === 'down') return { reason: `${name} is down`, forGood: true };
-    if (!this.#domains.isFree(host)) return { reason: this.#domains.whyNot(host), forGood: false };
+    const reason = this.#turns?.whyNot(host) ?? this.#slots.whyNot(host);
+    if (reason !== undefined) return { reason, forGood: false };
     const source = this.#awaiting.get(host);
     if (source !== undefined) {
       return {

@@ -10,7 +10,10 @@ import type { Snapshot } from './snapshot.ts';
 const HOSTS_EXPLAINED = 20;
 
 /** What stays the same from one choice to the next. */
-type Terms = Pick<NextHostsRequest, 'budget' | 'wishes' | 'moveMbPerSecond' | 'workSeconds'>;
+type Terms = Pick<
+  NextHostsRequest,
+  'budget' | 'limits' | 'order' | 'wishes' | 'moveMbPerSecond' | 'workSeconds'
+>;
 
 export interface SimulationRequest extends Terms {
   snapshot: Snapshot;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import test from 'node:test';
-import { DomainSlots, resolveBudget } from '../../../src/core/planning/budget.ts';
+import { describe, test } from 'node:test';
+import type { HostLimit } from '../../../src/core/host-limits.ts';
+import { HostSlots, resolveBudget } from '../../../src/core/planning/budget.ts';
 import { NO_DEPARTURES } from '../../../src/core/planning/departures.ts';
 import { ShareLedger } from '../../../src/core/planning/shares.ts';
 import { Snapshot } from '../../../src/core/planning/snapshot.ts';
@@ -25,23 +26,66 @@ for (const [wanted, hosts, expected] of percentages) {
   });
 }
 
-test('a failure domain has its own number of slots, and hosts without the label share one', () => {
+describe('hosts that may go out', () => {
   const zone = (name: string, zone?: string) =>
     makeHost(name, { labels: zone === undefined ? {} : { zone } });
   const hosts = [zone('a1', 'az1'), zone('a2', 'az1'), zone('b1', 'az2'), zone('x1'), zone('x2')];
-  const slots = new DomainSlots(new Snapshot({ hosts, instances: [], groups: [] }), {
-    label: 'zone',
-    max: 1,
-  });
+  const fleet = new Snapshot({ hosts, instances: [], groups: [] });
   const [a1, a2, b1, x1, x2] = [0, 1, 2, 3, 4];
-  slots.take(a1);
-  slots.take(x1);
-  assert.deepEqual(
-    [a2, b1, x2].map((host) => slots.isFree(host)),
-    [false, true, false],
-  );
-  assert.equal(slots.whyNot(a2), 'a1 to come back: at most 1 of the hosts of zone az1 may be out');
-  assert.equal(slots.whyNot(x2), 'x1 to come back: at most 1 of the hosts without the label zone may be out');
+  const perZone: HostLimit = { label: 'zone', maxHosts: 1, why: 'storage is shared' };
+
+  test('in each failure domain, and hosts without the label share one', () => {
+    const slots = new HostSlots(fleet, { perDomain: { label: 'zone', max: 1 } });
+    slots.take(a1);
+    slots.take(x1);
+    assert.deepEqual(
+      [a2, b1, x2].map((host) => slots.whyNot(host)),
+      [
+        'a1 to come back: at most 1 of the hosts of zone az1 may be out',
+        undefined,
+        'x1 to come back: at most 1 of the hosts without the label zone may be out',
+      ],
+    );
+  });
+
+  test('as the platform bears it, beside what the budget allows', () => {
+    const slots = new HostSlots(fleet, { perDomain: { label: 'zone', max: 2 } }, [perZone]);
+    slots.take(a1);
+    assert.equal(
+      slots.whyNot(a2),
+      'a1 to come back: at most 1 of the hosts of zone az1 may be out: storage is shared',
+    );
+    assert.equal(slots.whyNot(b1), undefined);
+  });
+
+  test('beyond what the platform bears where the session takes the risk, but not beyond its own budget', () => {
+    const slots = new HostSlots(fleet, { perDomain: { label: 'zone', max: 2 }, beyondPlatformLimits: true }, [
+      perZone,
+    ]);
+    slots.take(a1);
+    assert.equal(slots.whyNot(a2), undefined);
+    slots.take(a2);
+    assert.match(slots.whyNot(a1) ?? '', /at most 2 of the hosts of zone az1/);
+  });
+
+  test('of one group only where the limit is of that one', () => {
+    const slots = new HostSlots(fleet, {}, [{ label: 'zone', value: 'az1', maxHosts: 1 }]);
+    slots.take(a1);
+    slots.take(x1);
+    assert.match(slots.whyNot(a2) ?? '', /a1 to come back/);
+    assert.equal(slots.whyNot(x2), undefined);
+  });
+
+  test('of no second group at one time', () => {
+    const slots = new HostSlots(fleet, {}, [{ label: 'zone', maxGroups: 1 }]);
+    slots.take(a1);
+    assert.equal(slots.whyNot(a2), undefined);
+    assert.equal(
+      slots.whyNot(b1),
+      'hosts of zone az1 to come back: at most 1 zone may have hosts out at one time',
+    );
+    assert.match(slots.whyNot(x1) ?? '', /hosts of zone az1 to come back/);
+  });
 });
 
 const snapshot = new Snapshot({

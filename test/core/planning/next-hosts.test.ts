@@ -429,3 +429,18 @@ test('no slots, no hosts, no reason to wait', () => {
   assert.deepEqual(choose({ hosts: [makeHost('c-1')] }, { freeSlots: 0 }), { start: [] });
   assert.deepEqual(choose({ hosts: [makeHost('c-1')], scope: { 'c-1': 'done' } }), { start: [] });
 });
+
+test('hosts whose turn comes later wait until those of the turn before are through, also where one is held', () => {
+  const hosts = ['control-plane', 'compute', 'gateway'].map((role) =>
+    makeHost(`${role}-1`, { labels: { role } }),
+  );
+  const order = { label: 'role', values: ['control-plane', 'gateway'] };
+  const next = (scope: Record<string, HostStatus>) => choose({ hosts, scope }, { freeSlots: 3, order });
+  assert.deepEqual(names(next({})), ['control-plane-1']);
+  assert.deepEqual(names(next({ 'control-plane-1': 'done' })), ['gateway-1']);
+  assert.deepEqual(names(next({ 'control-plane-1': 'done', 'gateway-1': 'skipped' })), ['compute-1']);
+  assert.deepEqual(next({ 'control-plane-1': 'held' }), {
+    start: [],
+    waitFor: 'control-plane-1 to be through: hosts of role control-plane come first',
+  });
+});
