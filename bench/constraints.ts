@@ -53,7 +53,7 @@ export async function measureConstraints(bed: Bed, say: (line: string) => void):
 const onSite = (prepare: (env: NodeJS.ProcessEnv) => Promise<void>): Contender => ({
   ...haulout,
   input: (shape) => ({ ...sessionInput(shape), hosts: hostNames(WHOLE_SITE).slice(0, shape.hosts) }),
-  start: async (bed, env) => {
+  start: async (bed, { env }) => {
     const site = await startSite(bed, fleetOf(WHOLE_SITE), env);
     const first = await bed.startWorker('src/worker.ts', site.env);
     await prepare(env);

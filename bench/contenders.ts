@@ -4,7 +4,7 @@ import type { Report } from '../src/core/progress.ts';
 import type { SessionInput } from '../src/core/session-spec.ts';
 import { MAINTENANCE_QUEUE, WORKFLOWS } from '../src/names.ts';
 import { BARE_QUEUE } from './bare/names.ts';
-import type { Bed } from './bed.ts';
+import type { Bed, Namespace } from './bed.ts';
 import type { SessionShape } from './shape.ts';
 import { fleetOf, hostNames, SITE, startSite } from './site.ts';
 
@@ -14,7 +14,9 @@ export interface Contender {
   hostType: string;
   taskQueue: string;
   input(shape: SessionShape): unknown;
-  start(bed: Bed, env: NodeJS.ProcessEnv, shape: SessionShape): Promise<Running>;
+  start(bed: Bed, namespace: Namespace, shape: SessionShape): Promise<Running>;
+  /** Waits for what a session leaves to others to end; absent: nothing. */
+  settle?(): Promise<void>;
   /** Throws unless the result of the session says that all went well. */
   check(result: unknown, shape: SessionShape): void;
 }
@@ -30,7 +32,7 @@ export const haulout: Contender = {
   hostType: WORKFLOWS.hostMaintenance,
   taskQueue: MAINTENANCE_QUEUE,
   input: (shape) => sessionInput(shape),
-  start: async (bed, env, shape) => {
+  start: async (bed, { env }, shape) => {
     const site = await startSite(bed, fleetOf(shape), env);
     return { simulator: site.simulator, worker: await bed.startWorker('src/worker.ts', site.env) };
   },
@@ -47,7 +49,7 @@ export const bare: Contender = {
   hostType: 'bareHost',
   taskQueue: BARE_QUEUE,
   input: (shape) => shape,
-  start: async (bed, env) => ({ worker: await bed.startWorker('bench/bare/worker.ts', env) }),
+  start: async (bed, { env }) => ({ worker: await bed.startWorker('bench/bare/worker.ts', env) }),
   check: () => undefined,
 };
 

@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: what sessions cost, how that grows, what constraints add, how good plans are, and how soon a killed
- * worker is replaced.
+ * `npm run bench`: what sessions cost, how that grows, what constraints and projects add, how good plans are, and how soon
+ * a killed worker is replaced.
  */
 import os from 'node:os';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
@@ -9,6 +9,7 @@ import { Bed } from './bed.ts';
 import { measureConstraints } from './constraints.ts';
 import { measureGrowth } from './growth.ts';
 import { planFleets } from './planning.ts';
+import { measureProjects } from './projects.ts';
 import { measureRecovery } from './recovery.ts';
 import { rounded, type Section } from './section.ts';
 import { measureThroughput } from './throughput.ts';
@@ -26,7 +27,7 @@ interface Options {
 }
 
 /** Those that need a server. */
-const ON_SERVER = ['throughput', 'growth', 'constraints', 'recovery'] as const;
+const ON_SERVER = ['throughput', 'growth', 'constraints', 'projects', 'recovery'] as const;
 const SECTIONS = ['planning', ...ON_SERVER] as const;
 type SectionName = (typeof SECTIONS)[number];
 type Sections = Partial<Record<SectionName, Section>>;
@@ -88,6 +89,7 @@ const MEASURES: Record<
   growth: (bed, { large, ...options }, say) =>
     measureGrowth(bed, shapeOf(options), large ? [100, 1_000, 10_000] : [100, 1_000], say),
   constraints: (bed, _options, say) => measureConstraints(bed, say),
+  projects: (bed, _options, say) => measureProjects(bed, say),
   recovery: (bed, { kills }, say) => measureRecovery(bed, kills, say),
 };
 

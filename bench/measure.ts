@@ -22,8 +22,9 @@ export interface RunFigures {
 
 /** Runs a session in a namespace and processes of its own. Throws when it does not end as it should. */
 export async function measureRun(bed: Bed, contender: Contender, shape: SessionShape): Promise<RunFigures> {
-  const { client, env } = await bed.openNamespace();
-  const { worker, simulator } = await contender.start(bed, env, shape);
+  const namespace = await bed.openNamespace();
+  const { client } = namespace;
+  const { worker, simulator } = await contender.start(bed, namespace, shape);
   const pids = { worker: worker.pid, simulator: simulator?.pid, server: bed.server.own?.pid };
   const cpuBefore = await cpuOf(pids);
   const startedAt = performance.now();
@@ -33,6 +34,7 @@ export async function measureRun(bed: Bed, contender: Contender, shape: SessionS
     args: [contender.input(shape)],
   });
   const seconds = (performance.now() - startedAt) / 1000;
+  await contender.settle?.();
   const cpuAfter = await cpuOf(pids);
   const workerPeakRssMb = await peakRssMbOf(worker.pid);
   await worker.stop();

@@ -31,15 +31,20 @@ export function hostNames({ hosts, window }: SessionShape): string[] {
   return Array.from({ length: hosts }, (_, index) => `compute-${String(index + 1).padStart(digits, '0')}`);
 }
 
-/** Starts the simulator; `env` of the answer is for a worker that is to serve the site. */
+/**
+ * Starts the simulator; `env` of the answer is for a worker that is to serve the site.
+ *
+ * @param more of the configuration of the worker
+ */
 export async function startSite(
   bed: Bed,
   fleet: FleetInput,
   env: NodeJS.ProcessEnv,
+  more: Readonly<Record<string, unknown>> = {},
 ): Promise<{ simulator: ManagedProcess; env: NodeJS.ProcessEnv }> {
   const { process: simulator, url } = await bed.startSimulator(fleet, env);
   const config = path.join(bed.directory, 'haulout.yaml');
   const sites = { [SITE]: { platform: 'simulator', url, reconcileEvery: 'off' } };
-  await writeFile(config, stringify({ sites }));
+  await writeFile(config, stringify({ sites, ...more }));
   return { simulator, env: { ...env, HAULOUT_CONFIG: config } };
 }
