@@ -1,4 +1,5 @@
 /** What became of a call of Temporal that failed, in terms that every front end can answer with. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   QueryNotRegisteredError,
   WorkflowExecutionAlreadyStartedError,
@@ -20,6 +21,10 @@ const UNAVAILABLE = 14;
 
 /** How the server begins when a task of a workflow failed; its SDKs have no error for it. */
 const TASK_FAILED = 'Unable to perform workflow execution update';
+
+/** Before an update that the workflow could not look at is sent again, and for how long that goes on. */
+const PAUSE_MS = 50;
+const SET_ASIDE_MS = 20_000;
 
 export type CallFailure =
   /** The id is in use. */
@@ -55,11 +60,24 @@ export function callFailureOf(error: unknown): CallFailure | undefined {
   return rpcFailureOf(error);
 }
 
+/** Sends an update, and sends it again where the workflow has not even looked at it. */
+export async function untilTaken<T>(send: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + SET_ASIDE_MS;
+  for (;;) {
+    try {
+      return await send();
+    } catch (error) {
+      if (!wasSetAside(error) || Date.now() >= deadline) throw error;
+    }
+    await sleep(PAUSE_MS);
+  }
+}
+
 /**
  * Whether an update found the workflow in the middle of something, such as its own end, that has to be done over: it was not
  * taken, and can be sent again at once.
  */
-export function wasSetAside(error: unknown): boolean {
+function wasSetAside(error: unknown): boolean {
   const cause = (error as Partial<ServiceError> | undefined)?.cause ?? error;
   return (
     isGrpcServiceError(cause) &&

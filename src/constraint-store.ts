@@ -1,5 +1,6 @@
 /** Constraints of one site as their writers see them: whatever part they are in, and whether or not it runs yet. */
 import { WithStartWorkflowOperation, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { untilTaken } from './call-failure.ts';
 import {
   CONSTRAINT_SHARDS,
   constraintShard,
@@ -27,16 +28,20 @@ export class ConstraintStore {
   /** Keeps it, in the place of one of the same kind and id. */
   put(message: ConstraintMessage): Promise<ConstraintReceipt> {
     const shard = constraintShard(refOfConstraint(message).id);
-    const start = new WithStartWorkflowOperation(WORKFLOWS.constraints, {
-      workflowId: this.#idOf(shard),
-      workflowIdConflictPolicy: 'USE_EXISTING',
-      taskQueue: MAINTENANCE_QUEUE,
-      args: [{ site: this.#site, shard }],
-      staticSummary: `constraints of ${this.#site}, part ${shard}`,
-    });
-    return this.#client.workflow.executeUpdateWithStart<never, ConstraintReceipt, [ConstraintMessage]>(
-      UPDATES.putConstraint,
-      { args: [message], startWorkflowOperation: start as WithStartWorkflowOperation<never> },
+    // A new one for each time it is sent: the SDK takes an operation once.
+    const start = (): WithStartWorkflowOperation<never> =>
+      new WithStartWorkflowOperation(WORKFLOWS.constraints, {
+        workflowId: this.#idOf(shard),
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        taskQueue: MAINTENANCE_QUEUE,
+        args: [{ site: this.#site, shard }],
+        staticSummary: `constraints of ${this.#site}, part ${shard}`,
+      }) as WithStartWorkflowOperation<never>;
+    return untilTaken(() =>
+      this.#client.workflow.executeUpdateWithStart<never, ConstraintReceipt, [ConstraintMessage]>(
+        UPDATES.putConstraint,
+        { args: [message], startWorkflowOperation: start() },
+      ),
     );
   }
 
@@ -57,9 +62,9 @@ export class ConstraintStore {
 
   /** One that is not there is as good as deleted. */
   async delete(ref: ConstraintRef): Promise<ConstraintReceipt> {
-    const deleting = this.#handle(constraintShard(ref.id)).executeUpdate<ConstraintReceipt, [ConstraintRef]>(
-      UPDATES.deleteConstraint,
-      { args: [ref] },
+    const handle = this.#handle(constraintShard(ref.id));
+    const deleting = untilTaken(() =>
+      handle.executeUpdate<ConstraintReceipt, [ConstraintRef]>(UPDATES.deleteConstraint, { args: [ref] }),
     );
     return (await unlessNone(deleting)) ?? { changed: false };
   }

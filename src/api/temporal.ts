@@ -1,15 +1,12 @@
 /** Calls of Temporal on behalf of a request: each with a deadline, and with an answer for who asked when it fails. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isGrpcDeadlineError, type Client, type WorkflowExecutionInfo } from '@temporalio/client';
-import { callFailureOf, wasSetAside } from '../call-failure.ts';
+import { callFailureOf, untilTaken } from '../call-failure.ts';
 import { ApiError } from './errors.ts';
 
 /** Of the server alone. */
 const SERVER_MS = 10_000;
 /** A worker may have just died, and another one takes over. */
 const WORKER_MS = 20_000;
-/** Before an update that the workflow could not look at is sent again. */
-const PAUSE_MS = 50;
 /** For one attempt of a query: one that comes just when a workflow ends may never be answered. */
 const QUERY_MS = 3_000;
 
@@ -75,18 +72,6 @@ export class Temporal {
       }
       throw error;
     }
-  }
-}
-
-/** Ends by the deadline that each call has at the latest. */
-async function untilTaken<T>(call: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await call();
-    } catch (error) {
-      if (!wasSetAside(error)) throw error;
-    }
-    await sleep(PAUSE_MS);
   }
 }
 

@@ -6,7 +6,7 @@ import {
   type WorkflowHandle,
 } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { callFailureOf, type CallFailure } from '../call-failure.ts';
+import { callFailureOf, untilTaken, type CallFailure } from '../call-failure.ts';
 import { withTemporal, type TemporalConnection } from '../client.ts';
 import type { Progress, Report } from '../core/progress.ts';
 import type { SessionInput } from '../core/session-spec.ts';
@@ -81,7 +81,7 @@ export class Sessions {
   async update(id: string, name: (typeof UPDATES)[keyof typeof UPDATES], message: object): Promise<Progress> {
     try {
       return await this.#ask(id, (handle) =>
-        handle.executeUpdate<Progress, [object]>(name, { args: [message] }),
+        untilTaken(() => handle.executeUpdate<Progress, [object]>(name, { args: [message] })),
       );
     } catch (error) {
       if (!(error instanceof CliError) || error.exitCode !== EXIT.notFound) throw error;
