@@ -7,12 +7,14 @@ import { dialogueWorkflowId, hostWorkflowId, QUERIES, SEARCH_ATTRIBUTES, WORKFLO
 import { ApiError } from './errors.ts';
 import type { SessionDetail, StepView } from './schemas.ts';
 import type { SessionEntry } from './session-store.ts';
-import { failureIn, notePending, stepsIn, type Event } from './steps.ts';
+import { failureIn, notePending, startIn, stepsIn, type Event } from './steps.ts';
 import { quoted, type Temporal } from './temporal.ts';
 import { fenixState } from './translate.ts';
 
-/** Of one workflow; a host with more than some hundred instances has more. */
+/** Of one run of a workflow; a host with more than some hundred instances has more. */
 const EVENTS_READ = 5_000;
+/** Of a session that has continued as new: runs before the last one are read until there are so many. */
+const STEPS_READ = 1_000;
 const DIALOGUES_READ = 300;
 /** Histories and dialogues asked for at one time. */
 const AT_ONCE = 8;
@@ -24,6 +26,16 @@ const INSTANCE_STEPS = new Set(['moveInstance', 'stopInstance', 'startInstance']
 export interface Page {
   offset: number;
   limit: number;
+}
+
+interface RunView {
+  steps: StepView[];
+  error?: StepView['error'];
+  /** There are more steps than these. */
+  truncated: boolean;
+  startedAt: Date | undefined;
+  /** Id of the run that this one has continued. */
+  continues: string | undefined;
 }
 
 export class DetailReader {
@@ -38,7 +50,7 @@ export class DetailReader {
   async read(session: SessionEntry, page: Page): Promise<SessionDetail> {
     const { session: id, status, state } = session;
     const [own, progress, runs, dialogues] = await Promise.all([
-      this.#readRun(id, session.runId, session.status === 'RUNNING'),
+      this.#readChain(id, session.runId, session.status === 'RUNNING'),
       this.#ask<Progress>(id, QUERIES.progress),
       this.#temporal.list(hostsOf(id), page.offset + page.limit + 1),
       this.#temporal.list(dialoguesOf(id), DIALOGUES_READ),
@@ -51,7 +63,7 @@ export class DetailReader {
       state: fenixState(status, state),
       haulout_state: state ?? 'MAINTENANCE',
       status,
-      ...timesOf(session.startedAt, session.endedAt),
+      ...timesOf(own.startedAt ?? session.startedAt, session.endedAt),
       ...(own.error && { error: own.error }),
       progress: progress ?? null,
       steps: own.steps,
@@ -96,17 +108,28 @@ export class DetailReader {
     };
   }
 
+  /** As of the last run, with the steps of those before it that it continues: a long session continues as new. */
+  async #readChain(workflowId: string, runId: string, isOpen: boolean): Promise<RunView> {
+    const last = await this.#readRun(workflowId, runId, isOpen);
+    let { steps, truncated, startedAt, continues } = last;
+    while (continues !== undefined && !truncated && steps.length < STEPS_READ) {
+      // After its retention a run is forgotten.
+      const before = await this.#readRun(workflowId, continues, false).catch(unlessUnknown);
+      if (before) steps = [...before.steps, ...steps];
+      truncated = before?.truncated ?? true;
+      startedAt = before?.startedAt ?? startedAt;
+      continues = before?.continues;
+    }
+    return { ...last, steps, startedAt, truncated: truncated || continues !== undefined };
+  }
+
   /** What was done in one run of a workflow, and why it failed if it did. */
-  async #readRun(
-    workflowId: string,
-    runId: string,
-    isOpen: boolean,
-  ): Promise<{ steps: StepView[]; error?: StepView['error']; truncated: boolean }> {
+  async #readRun(workflowId: string, runId: string, isOpen: boolean): Promise<RunView> {
     const { events, truncated } = await this.#readHistory(workflowId, runId);
     const steps = stepsIn(events);
     if (isOpen) notePending(steps, await this.#describe(workflowId, runId));
     const error = failureIn(events);
-    return { steps: [...steps.values()], ...(error && { error }), truncated };
+    return { steps: [...steps.values()], ...(error && { error }), truncated, ...startIn(events) };
   }
 
   async #readHistory(workflowId: string, runId: string): Promise<{ events: Event[]; truncated: boolean }> {
@@ -145,6 +168,10 @@ export class DetailReader {
       throw error;
     }
   }
+}
+
+function unlessUnknown(error: unknown): undefined {
+  if (callFailureOf(error)?.kind !== 'unknown') throw error;
 }
 
 const hostsOf = (session: string): string =>

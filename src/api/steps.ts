@@ -100,6 +100,19 @@ function instanceIn(input: unknown): Partial<StepView> {
   };
 }
 
+/** When the run has started, and the id of the run that it has continued as new. */
+export function startIn([first]: readonly Event[]): {
+  startedAt: Date | undefined;
+  continues: string | undefined;
+} {
+  const time = timeOf(first?.eventTime);
+  const continues = first?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId;
+  return {
+    startedAt: time === undefined ? undefined : new Date(time),
+    continues: continues === '' || continues === null ? undefined : continues,
+  };
+}
+
 /** Why the workflow itself failed, if it did. */
 export function failureIn(events: readonly Event[]): StepView['error'] {
   const failure = events.at(-1)?.workflowExecutionFailedEventAttributes?.failure;

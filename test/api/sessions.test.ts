@@ -3,6 +3,11 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, describe, test } from 'node:test';
 import type { SessionDetail } from '../../src/api/schemas.ts';
+import { HostTable } from '../../src/core/host-table.ts';
+import { sessionSpec, type SessionInput } from '../../src/core/session-spec.ts';
+import { MAINTENANCE_QUEUE, WORKFLOWS } from '../../src/names.ts';
+import { ATTRIBUTE_KEYS } from '../../src/search-attributes.ts';
+import type { Carried } from '../../workflows/session/session-record.ts';
 import { startEngine, type Engine, SITE } from '../support/engine.ts';
 import { fleetOf, hostNames, WORK } from '../support/fleets.ts';
 import { startService, type Service } from './service.ts';
@@ -109,6 +114,39 @@ test('detail comes in pages', async () => {
   assert.equal(second.next_offset, undefined);
   const hosts = [...first.hosts, ...second.hosts].map(({ host }) => host);
   assert.deepEqual(hosts.sort(), hostNames(3));
+});
+
+test('detail tells of all runs of a session that has continued as new', async () => {
+  const input: SessionInput = { site: SITE, hosts: hostNames(2) };
+  // As a run hands it to the next one, with a history limit of a few events.
+  const carried: Carried = {
+    table: HostTable.of(hostNames(2), 4).toState(),
+    state: 'START_MAINTENANCE',
+    startedAt: Date.now(),
+    actions: [],
+    actionsDone: [],
+    actionFailures: 0,
+    failedAndRolledBack: 0,
+    adopts: [],
+    budget: sessionSpec.parse(input).budget,
+    historyLimit: 20,
+  };
+  const first = await engine.client.workflow.start(WORKFLOWS.maintenanceSession, {
+    workflowId: 'long',
+    taskQueue: MAINTENANCE_QUEUE,
+    args: [input, carried],
+    typedSearchAttributes: [{ key: ATTRIBUTE_KEYS.site, value: SITE }],
+  });
+  await until('long', 'MAINTENANCE_DONE');
+  const run = await engine.client.workflow.getHandle('long', first.firstExecutionRunId).describe();
+  assert.equal(run.status.name, 'CONTINUED_AS_NEW');
+  const { steps, started_at, truncated } = await detailOf('long');
+  assert.equal(started_at, run.startTime.toISOString());
+  const times = steps.map((step) => step.started_at ?? '');
+  assert.deepEqual(times, [...times].sort());
+  const ends = run.closeTime?.toISOString() ?? '';
+  assert.ok(times.some((time) => time < ends) && times.some((time) => time > ends), times.join());
+  assert.equal(truncated, false);
 });
 
 describe('a session that fails', () => {
