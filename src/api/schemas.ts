@@ -87,6 +87,12 @@ export const answerRequest = z.object({
 });
 export type AnswerRequest = z.output<typeof answerRequest>;
 
+/** As the address has it that a notice wants to be answered at. */
+export const answerQuery = z.object({
+  notice: answerMessage.shape.notice,
+});
+export type AnswerQuery = z.output<typeof answerQuery>;
+
 export const instanceRequest = z.object({
   instance_id: id.optional(),
   project_id: id,

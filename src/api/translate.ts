@@ -92,8 +92,12 @@ export function fenixState(status: WorkflowExecutionStatusName, state: string | 
 }
 
 /** Throws ApiError with the field that is wrong. */
-export function answerOf({ state, instance_actions, instance_action }: AnswerRequest): AnswerMessage {
+export function answerOf(
+  { state, instance_actions, instance_action }: AnswerRequest,
+  notice?: string,
+): AnswerMessage {
   const parsed = answerMessage.safeParse({
+    ...(notice !== undefined && { notice }),
     state,
     ...(instance_actions && { instanceActions: instance_actions }),
     ...(instance_action && { instanceAction: instance_action }),
@@ -109,7 +113,10 @@ const answerPath = (path: string[]): string[] =>
  * What an answer means that came when nothing waited for it any more. Clients say some things twice, and take anything
  * but success for a reason to say them again.
  */
-export function judgeLate({ state, answered }: NoticeView, answer: AnswerMessage): AnswerReceipt {
+export function judgeLate({ id, state, answered }: NoticeView, answer: AnswerMessage): AnswerReceipt {
+  if (answer.notice !== undefined && answer.notice !== id) {
+    return { verdict: 'refused', reason: 'another notice has come since the one that it answers' };
+  }
   const said = `${answered?.agreed === true ? 'ACK' : 'NACK'}_${state}`;
   if (answered && answer.state === said) return { verdict: 'repeated' };
   const reason = answered

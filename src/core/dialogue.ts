@@ -10,6 +10,13 @@ const MAX_ACTIONS = 5_000;
  * and what is to be done to its instances. Keys of other spelling are Fenix's API's to translate.
  */
 export const answerMessage = z.strictObject({
+  notice: z
+    .string()
+    .max(255)
+    .optional()
+    .describe(
+      'Id of the notice that is answered: said to another one of the same state, the answer changes nothing',
+    ),
   state: z
     .string()
     .regex(/^N?ACK_[A-Z_]{1,40}$/, 'must be ACK_ or NACK_ and the state of the notice')
@@ -50,6 +57,8 @@ export interface DialogueOutcome {
 
 /** Answer of the query `notice` of a dialogue: what was asked last, also after it is over. */
 export interface NoticeView {
+  /** Id of the notice. */
+  id: string;
   session: string;
   project: string;
   state: NoticeState;
@@ -124,9 +133,10 @@ export class Dialogue {
   }
 
   view(): NoticeView {
-    const { session, project, state, instances, allowedActions, replyAt = '' } = this.notice;
+    const { id, session, project, state, instances, allowedActions, replyAt = '' } = this.notice;
     const { agreed, at } = this.answered ?? {};
     return {
+      id,
       session,
       project,
       state,
@@ -138,7 +148,11 @@ export class Dialogue {
     };
   }
 
-  private whyNot({ state, instanceAction, instanceActions = {} }: AnswerMessage): string | undefined {
+  private whyNot(message: AnswerMessage): string | undefined {
+    const { notice, state, instanceAction, instanceActions = {} } = message;
+    if (notice !== undefined && notice !== this.notice.id) {
+      return `notice: ${notice} is not what is asked now, which is ${this.notice.id}`;
+    }
     const asked = state.replace(/^N?ACK_/, '');
     if (asked !== this.notice.state)
       return `state: ${state} answers ${asked}, and asked is ${this.notice.state}`;

@@ -19,7 +19,7 @@ export function fenixPayload(event: NoticeEvent, { apiUrl, adminProject }: Fenix
   const owner = adminProject === undefined ? {} : { project_id: adminProject };
   switch (event.type) {
     case 'maintenance.scheduled':
-      return scheduled(event, replyUrl(apiUrl, event));
+      return scheduled(event, apiUrl);
     case 'maintenance.host':
       return { ...owner, host: event.host, state: event.state, session_id: event.session };
     case 'maintenance.session':
@@ -27,17 +27,17 @@ export function fenixPayload(event: NoticeEvent, { apiUrl, adminProject }: Fenix
   }
 }
 
-function scheduled(event: ScheduledEvent, replyAddress: string): FenixPayload {
+function scheduled(event: ScheduledEvent, apiUrl: string | undefined): FenixPayload {
   return {
     project_id: event.project,
-    instance_ids: listedInstances(event) ?? replyAddress,
+    instance_ids: listedInstances(event) ?? noticeUrl(apiUrl, event),
     allowed_actions: event.allowedActions,
     state: event.state,
     actions_at: event.actionsAt === undefined ? null : fenixTime(event.actionsAt),
     reply_at: event.replyAt === undefined ? null : fenixTime(event.replyAt),
     session_id: event.session,
     metadata: event.metadata,
-    reply_url: replyAddress,
+    reply_url: replyUrl(apiUrl, event),
   };
 }
 
@@ -47,8 +47,17 @@ function listedInstances({ state, instance, instances }: ScheduledEvent): readon
   return state === 'INSTANCE_ACTION_DONE' ? instances : undefined;
 }
 
-/** Where the project asks what a notice is about, and answers it. */
-export function replyUrl(apiUrl: string | undefined, { session, project, instance }: ScheduledEvent): string {
+/**
+ * Where the project answers a notice. Its id is in it, so that an answer that comes again much later is not taken for one to
+ * the next question.
+ */
+export function replyUrl(apiUrl: string | undefined, event: ScheduledEvent): string {
+  const url = noticeUrl(apiUrl, event);
+  return event.replyAt === undefined ? url : `${url}?notice=${encodeURIComponent(event.id)}`;
+}
+
+/** Where the project asks what a notice is about. */
+function noticeUrl(apiUrl: string | undefined, { session, project, instance }: ScheduledEvent): string {
   const place = [session, project, ...(instance === undefined ? [] : [instance])].map(encodeURIComponent);
   return `${apiUrl?.replace(/\/+$/, '') ?? ''}/v1/maintenance/${place.join('/')}`;
 }

@@ -64,7 +64,7 @@ const ask = <T>(
 /** Asks a project; returns the path that its answers go to, and what comes of it. */
 async function question(
   more: Partial<ScheduledEvent> & Pick<ScheduledEvent, 'project'>,
-): Promise<{ reply: string; outcome: () => Promise<DialogueOutcome> }> {
+): Promise<{ id: string; reply: string; outcome: () => Promise<DialogueOutcome> }> {
   const { project, instance } = more;
   const notice: ScheduledEvent = {
     id: randomUUID(),
@@ -86,6 +86,7 @@ async function question(
   });
   const about = instance === undefined ? '' : `/${instance}`;
   return {
+    id: notice.id,
     reply: `/v1/maintenance/${session}/${project}${about}`,
     outcome: () => handle.result() as Promise<DialogueOutcome>,
   };
@@ -169,6 +170,23 @@ describe('a project that is asked', () => {
       { project: 'two', instance: undefined, status: 'COMPLETED', agreed: false },
     ]);
     assert.ok(told.some(({ instance }) => instance === 'vm-1'));
+  });
+
+  test('is not taken to answer again what it is asked later, when an answer comes late', async () => {
+    const body = { state: 'ACK_PLANNED_MAINTENANCE' };
+    const first = await question({ project: 'one' });
+    const late = `${first.reply}?notice=${first.id}`;
+    assert.equal((await ask('one', 'PUT', late, body)).status, 200);
+    await first.outcome();
+    assert.equal((await ask('one', 'PUT', late, body)).status, 200, 'said twice');
+
+    const second = await question({ project: 'one' });
+    const stale = await ask('one', 'PUT', late, body);
+    assert.equal(stale.status, 409);
+    assert.match(stale.body.message ?? '', /not what is asked now/);
+    assert.equal((await ask('one', 'PUT', `${second.reply}?notice=${second.id}`, body)).status, 200);
+    assert.equal((await second.outcome()).answer, 'agreed');
+    assert.equal((await ask('one', 'PUT', late, body)).status, 409);
   });
 });
 

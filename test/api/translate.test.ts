@@ -74,6 +74,7 @@ describe('the state of a session is', () => {
 
 describe('an answer that comes late', () => {
   const view: NoticeView = {
+    id: 'n-2',
     session: 's',
     project: 'p',
     state: 'SCALE_IN',

@@ -9,6 +9,7 @@ import { actionDone, halfDone, hostOut, planned } from './events.ts';
 const apiUrl = 'http://127.0.0.1:12347/';
 const asked = 'http://127.0.0.1:12347/v1/maintenance/rack%2012/p-1';
 const id = planned.id;
+const answered = `${asked}?notice=${id}`;
 
 interface Alarm {
   reason_data: { type: string; event: { traits: unknown[] } & Record<string, unknown> };
@@ -48,14 +49,14 @@ test('a notice is the alarm that AODH posts', () => {
     ['reply_at', 4, '2027-03-01T22:00:10'],
     ['session_id', 1, 'rack 12'],
     ['metadata', 1, "{'openstack_version': 'Train'}"],
-    ['reply_url', 1, asked],
+    ['reply_url', 1, answered],
   ]);
 });
 
 test('a notice about one instance lists it, and is answered at an address of its own', () => {
   const traits = traitsOf({ ...planned, instance: 'vm-1', instances: ['vm-1'] }, { apiUrl });
   assert.deepEqual(traits[2], ['instance_ids', 1, "['vm-1']"]);
-  assert.deepEqual(traits.at(-1), ['reply_url', 1, `${asked}/vm-1`]);
+  assert.deepEqual(traits.at(-1), ['reply_url', 1, `${asked}/vm-1?notice=${id}`]);
 });
 
 test('what nobody waits for has no times, and lists the instance it is about', () => {
@@ -68,6 +69,7 @@ test('what nobody waits for has no times, and lists the instance it is about', (
     ],
   );
   assert.deepEqual(traits[2], ['instance_ids', 1, "['vm-1']"]);
+  assert.equal(traits.at(-1)?.[2], asked, 'nothing is answered');
   assert.deepEqual(traits[3], ['allowed_actions', 1, '[]']);
 });
 
@@ -111,7 +113,7 @@ test('on the bus a notification is JSON in an envelope of JSON', () => {
       reply_at: '2027-03-01 22:00:10',
       session_id: 'rack 12',
       metadata: { openstack_version: 'Train' },
-      reply_url: asked,
+      reply_url: answered,
     },
     timestamp: '2027-03-01 21:59:30.250000',
     _unique_id: id,
@@ -132,7 +134,7 @@ test('a CloudEvent says what happened in the names of sessions', () => {
     specversion: '1.0',
     subject: 'p-1',
     datacontenttype: 'application/json',
-    data: { ...facts, replyUrl: asked },
+    data: { ...facts, replyUrl: answered },
   });
 });
 

@@ -3,11 +3,13 @@ import { allowOnly, answers, type App } from '../app.ts';
 import type { Addressee, DialogueStore } from '../dialogue-store.ts';
 import { ApiError } from '../errors.ts';
 import {
+  answerQuery,
   answerRequest,
   answerTaken,
   instanceParams,
   projectInstances,
   projectParams,
+  type AnswerQuery,
   type AnswerRequest,
 } from '../schemas.ts';
 import type { SessionStore } from '../session-store.ts';
@@ -56,11 +58,12 @@ export function projectRoutes(app: App, { sessions, dialogues }: ProjectServices
       schema: {
         summary: 'Answer for a project',
         params: projectParams,
+        querystring: answerQuery,
         body: answerRequest,
         response: { 200: answerTaken, ...answers(400, 404, 409, 413, 415) },
       },
     },
-    ({ params, body }) => take(params, body),
+    ({ params, body, query }) => take(params, body, query),
   );
 
   app.put(
@@ -70,21 +73,22 @@ export function projectRoutes(app: App, { sessions, dialogues }: ProjectServices
       schema: {
         summary: 'Answer for one instance of a project',
         params: instanceParams,
+        querystring: answerQuery,
         body: answerRequest,
         response: { 200: answerTaken, ...answers(400, 404, 409, 413, 415) },
       },
     },
-    ({ params, body }) => take(params, body),
+    ({ params, body, query }) => take(params, body, query),
   );
 
   allowOnly(app, PROJECT, ['GET', 'PUT']);
   allowOnly(app, INSTANCE, ['PUT']);
 
-  async function take(to: Addressee, body: AnswerRequest) {
+  async function take(to: Addressee, body: AnswerRequest, { notice }: AnswerQuery) {
     const { state } = body;
     const taken = { session_id: to.session, state };
     if (state === TOLD_ONLY) return { ...taken, verdict: 'ignored' as const };
-    const answer = answerOf(body);
+    const answer = answerOf(body, notice);
     const question = JSON.stringify([to.session, to.project, to.instance]);
     const { verdict, reason = 'it is not what was asked' } = await turnstile.pass(question, async () => {
       await sessions.find(to.session);
