@@ -205,10 +205,13 @@ export interface HostHolder {
 /** Activities on the queue of sessions: they talk to Temporal, or ask the configuration of the worker. */
 export interface SessionActivities {
   /**
-   * Which events the worker's configuration has sinks for. Throws InvalidSession, with the sites that are known, when nobody
+   * Which events the worker's configuration has sinks for, and what of the metadata they lose. Throws InvalidSession, with the sites that are known, when nobody
    * serves this one.
    */
-  lookUpSite(request: { site: string }): Promise<{ announces: EventType[] } | undefined>;
+  lookUpSite(request: {
+    site: string;
+    metadata?: Record<string, unknown>;
+  }): Promise<{ announces: EventType[]; warnings?: string[] } | undefined>;
   /** Throws InvalidSession when the session is unknown, still open, or of another site. */
   readLegacy(request: { session: string; site: string }): Promise<Legacy>;
   /** Who has the host's workflow open now. */

@@ -1,7 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { ActionsConfig, Config } from '../src/config.ts';
 import type { Driver } from '../src/drivers/driver.ts';
-import { announcedTo } from '../src/notifications/sinks.ts';
 import { createActionRunner } from './actions/index.ts';
 import type { SessionActivities, SiteActivities } from './contract.ts';
 import { ConstraintsReader } from './constraints-reader.ts';
@@ -53,7 +52,7 @@ export const createMaintenanceActivities = (
   sites: readonly string[],
   notifications: Config['notifications'],
 ): SessionActivities => ({
-  ...createSessionActivities(client, sites, announcedTo(notifications)),
+  ...createSessionActivities(client, sites, notifications),
   ...createAnnouncingActivities(notifications),
 });
 

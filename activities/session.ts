@@ -7,9 +7,10 @@ import {
   type WorkflowExecutionDescription,
 } from '@temporalio/client';
 import type { HostMemo, HostOutcome } from '../src/core/host-run.ts';
-import type { EventType } from '../src/core/notice.ts';
 import type { Standing } from '../src/core/standing.ts';
 import { hostWorkflowId, QUERIES, siteQueue } from '../src/names.ts';
+import type { NotificationSettings } from '../src/notifications/settings.ts';
+import { announcedTo, lossesOf } from '../src/notifications/sinks.ts';
 import type { HostHolder, SessionActivities } from './contract.ts';
 import { perform } from './io.ts';
 
@@ -18,12 +19,14 @@ const LOOK_AGAIN_MS = 2_000;
 export function createSessionActivities(
   client: Client,
   ownSites: readonly string[],
-  announces: EventType[],
+  notifications: NotificationSettings,
 ): Omit<SessionActivities, 'findSinks'> {
   return {
-    lookUpSite: ({ site }) =>
+    lookUpSite: ({ site, metadata = {} }) =>
       perform(async () => {
-        if (ownSites.includes(site) || (await hasPollers(site))) return { announces };
+        if (ownSites.includes(site) || (await hasPollers(site))) {
+          return { announces: announcedTo(notifications), warnings: lossesOf(notifications, metadata) };
+        }
         const known = ownSites.length === 0 ? '' : `; this worker serves ${[...ownSites].sort().join(', ')}`;
         throw invalidSession(`site: no worker serves a site named "${site}"${known}`);
       }),

@@ -48,6 +48,11 @@ function toTrait([name, value]: [string, unknown]): Trait[] {
   if (value === null) return [];
   if (INTEGERS.includes(name)) return [[name, INTEGER, Number(value)]];
   if (TIMES.includes(name)) return [[name, TIME, pythonText(value).replace(' ', 'T')]];
-  // By characters, as Python counts them.
-  return [[name, TEXT, Array.from(pythonText(value)).slice(0, TEXT_CHARS).join('')]];
+  return [[name, TEXT, charactersOf(value).slice(0, TEXT_CHARS).join('')]];
 }
+
+/** Whether a value is longer than Ceilometer lets it be: clients that read it as Python cannot make anything of the rest. */
+export const isCut = (value: unknown): boolean => charactersOf(value).length > TEXT_CHARS;
+
+/** As Python counts them. */
+const charactersOf = (value: unknown): string[] => Array.from(pythonText(value));

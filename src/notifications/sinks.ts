@@ -1,6 +1,7 @@
 /** The sinks that a configuration describes. */
 import { EVENT_TYPES, type EventInterest, type EventType } from '../core/notice.ts';
 import { AmqpSink } from './amqp.ts';
+import { isCut } from './aodh-alarm.ts';
 import { AodhSink } from './aodh.ts';
 import type { NotificationSettings, SinkSettings } from './settings.ts';
 import type { Sink } from './sink.ts';
@@ -30,6 +31,18 @@ export const sinksFor = ({ sinks }: NotificationSettings, interest: EventInteres
   Object.entries(sinks)
     .filter(([, settings]) => takes(settings, interest))
     .map(([name]) => name);
+
+/** What is lost of a session's metadata on its way to the projects, for people: a line, or none. */
+export function lossesOf({ sinks }: NotificationSettings, metadata: Record<string, unknown>): string[] {
+  const cutting = Object.entries(sinks)
+    .filter(([, { kind, events }]) => kind === 'aodh' && events.includes('maintenance.scheduled'))
+    .map(([name]) => name);
+  if (cutting.length === 0 || !isCut(metadata)) return [];
+  const where = `sink${cutting.length === 1 ? '' : 's'} ${cutting.join(', ')}`;
+  return [
+    `metadata is too long for ${where}: it is cut there, and clients may not be able to read the notices`,
+  ];
+}
 
 function takes(settings: SinkSettings, { type, project }: EventInterest): boolean {
   if (!settings.events.includes(type)) return false;

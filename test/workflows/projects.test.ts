@@ -71,6 +71,27 @@ test('a session that asks nobody tells nobody', async () => {
   assert.deepEqual(tenants.notices, []);
 });
 
+test('metadata that a client of AODH would get cut is warned of', async () => {
+  await engine.stop();
+  engine = await startEngine(fleetOf(1, 1), (config) => {
+    const { notifications } = tenants.told(config);
+    const alarms = {
+      kind: 'aodh' as const,
+      url: 'http://127.0.0.1:1/',
+      projects: ['nobody'],
+      events: ['maintenance.scheduled' as const],
+      timeout: '1s',
+    };
+    return { ...config, notifications: { ...notifications, sinks: { ...notifications.sinks, alarms } } };
+  });
+  const tried = async (note: string): Promise<string[]> =>
+    (await reportOf(await engine.start({ dryRun: true, projects: {}, metadata: { note } }))).warnings;
+  assert.deepEqual(await tried('x'.repeat(243)), []);
+  const [warning = '', ...others] = await tried('x'.repeat(244));
+  assert.match(warning, /^metadata is too long for sink alarms/);
+  assert.deepEqual(others, []);
+});
+
 test('what a project chooses is done: cold, live, or by itself', async () => {
   tenants.opinions.set('red', (notice) =>
     notice.instances.includes(red) && notice.allowedActions.length > 0

@@ -92,9 +92,11 @@ export class Session {
 
   private async prepare(): Promise<void> {
     const { record } = this;
-    const { site, resumeFrom, hosts, instances, actions } = record.spec;
+    const { site, resumeFrom, hosts, instances, actions, projects, metadata } = record.spec;
     await this.persist(async () => {
-      const found = await this.askTemporal('lookUpSite', { site }, `look up site ${site}`);
+      // Metadata is told to projects alone.
+      const told = projects === undefined ? {} : { metadata };
+      const found = await this.askTemporal('lookUpSite', { site, ...told }, `look up site ${site}`);
       record.announces = found?.announces ?? [];
       const legacy =
         resumeFrom === undefined
@@ -105,6 +107,7 @@ export class Session {
       record.actions = resolved.actions;
       record.maintenance = resolved.maintenance;
       record.table = HostTable.of(resolved.hosts, resolved.instances);
+      record.table.warn(...(found?.warnings ?? []));
       if (!legacy) return;
       record.table.inherit(legacy.hosts, legacy.statuses, legacy.checkpoints);
       record.adopts.push(...legacy.sessions);
