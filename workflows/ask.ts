@@ -6,6 +6,7 @@ import {
   WorkflowIdReusePolicy,
   executeChild,
   sleep,
+  startChild,
 } from '@temporalio/workflow';
 import type { DialogueInput, DialogueOutcome } from '../src/core/dialogue.ts';
 import type { ScheduledEvent } from '../src/core/notice.ts';
@@ -43,10 +44,35 @@ export async function ask(question: Question, lookUpInstances = false): Promise<
   }
 }
 
-function start(
+/**
+ * Tells a project something that nobody waits for an answer of: the dialogue takes it, also after its session has ended.
+ *
+ * @returns whether that could be done: not while it is being asked something else
+ */
+export async function tell(question: Question): Promise<boolean> {
+  try {
+    await startChild(projectDialogue, {
+      ...dialogueOptions(question, false),
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+    });
+    return true;
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    return false;
+  }
+}
+
+const start = (question: Question, lookUpInstances: boolean): Promise<DialogueOutcome> =>
+  executeChild(projectDialogue, {
+    ...dialogueOptions(question, lookUpInstances),
+    parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+    cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+  });
+
+function dialogueOptions(
   { replyWithinMs, noLaterThan = Infinity, ...asked }: Question,
   lookUpInstances: boolean,
-): Promise<DialogueOutcome> {
+) {
   const now = Date.now();
   const replyAt = Math.max(now, Math.min(now + replyWithinMs, noLaterThan));
   const notice: ScheduledEvent = {
@@ -57,13 +83,11 @@ function start(
   };
   const input: DialogueInput = { notice, ...(lookUpInstances ? { lookUpInstances } : {}) };
   const { session, project, instance, state } = notice;
-  return executeChild(projectDialogue, {
+  return {
     workflowId: dialogueWorkflowId(session, project, instance),
-    args: [input],
+    args: [input] as [DialogueInput],
     workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-    parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-    cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
     staticSummary: shorten(`${state}: ${project}${instance === undefined ? '' : ` about ${instance}`}`),
     typedSearchAttributes: noticeAttributes(notice),
-  });
+  };
 }

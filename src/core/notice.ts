@@ -44,6 +44,8 @@ export interface ScheduledEvent extends EventFacts {
   actionsAt?: string;
   /** Until when an answer counts, RFC 3339. Absent where none is waited for. */
   replyAt?: string;
+  /** The session was cancelled: nothing of what was to come is done any more. */
+  cancelled?: true;
   /** As in the session. */
   metadata: Record<string, unknown>;
 }

@@ -71,6 +71,26 @@ test('a session that asks nobody tells nobody', async () => {
   assert.deepEqual(tenants.notices, []);
 });
 
+test('projects are told when the session is cancelled, and their answers are taken', async () => {
+  tenants.opinions.set('blue', (notice) => (notice.state === 'MAINTENANCE' ? SILENT(notice) : AGREE(notice)));
+  const session = await engine.start({ hosts: [HOST], projects: { replyWithin: '1h' } }, 'called-off');
+  await engine.until(session, () => tenants.notices.length === 2, PATIENCE_MS);
+  await session.signal('cancel', {});
+  assert.equal((await reportOf(session)).state, 'MAINTENANCE_CANCELLED');
+  for (const project of ['red', 'blue']) {
+    const dialogue = engine.client.workflow.getHandle(dialogueWorkflowId('called-off', project));
+    assert.deepEqual(await dialogue.result(), { answer: 'agreed', actions: {} });
+    const told = tenants.notices.filter((notice) => notice.project === project);
+    assert.deepEqual(
+      told.map(({ state, cancelled }) => [state, cancelled]),
+      [
+        ['MAINTENANCE', undefined],
+        ['MAINTENANCE_COMPLETE', true],
+      ],
+    );
+  }
+});
+
 test('metadata that a client of AODH would get cut is warned of', async () => {
   await engine.stop();
   engine = await startEngine(fleetOf(1, 1), (config) => {

@@ -3,7 +3,7 @@ import { MaintenanceError } from '../../src/core/errors.ts';
 import { listed } from '../../src/core/listed.ts';
 import type { NoticeState } from '../../src/core/notice.ts';
 import type { ProjectWishes } from '../../src/core/session-spec.ts';
-import { ask } from '../ask.ts';
+import { ask, tell } from '../ask.ts';
 import type { SessionRecord } from './session-record.ts';
 
 const NAMES_SHOWN = 5;
@@ -68,6 +68,29 @@ export async function askProjects(
     : wishes;
   note(record, refused, `answered no to ${state}`, 'ProjectRefused', onRefusal);
   note(record, silent, `did not answer ${state} in time`, 'ProjectSilent', onSilence);
+}
+
+/** Tells every project of a session that was cancelled that it is over: they may have made room, or wait for more. */
+export async function callOff(record: SessionRecord, { makeRoomWithin }: ProjectWishes): Promise<void> {
+  const { id: session, spec, projects } = record;
+  await Promise.all(
+    projects.map(async (project) => {
+      const told = await tell({
+        session,
+        site: spec.site,
+        project,
+        state: 'MAINTENANCE_COMPLETE',
+        cancelled: true,
+        instances: [],
+        allowedActions: [],
+        actionsAt: new Date(Date.now()).toISOString(),
+        metadata: spec.metadata,
+        replyWithinMs: durationMs(makeRoomWithin),
+      });
+      if (!told)
+        record.table.warn(`${project} is being asked something, and was not told that it is cancelled`);
+    }),
+  );
 }
 
 function note(

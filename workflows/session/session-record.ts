@@ -67,6 +67,8 @@ export class SessionRecord {
   windowProblem: FailureView | undefined;
   /** Those that are asked. */
   projects: string[];
+  /** Whether they were told of the session, and not yet that it is over. */
+  projectsKnow: boolean;
   /** How often they were asked to make room. */
   scaleIns: number;
   /** Why no host can be emptied, while projects are asked to make room. */
@@ -120,6 +122,7 @@ export class SessionRecord {
     this.maintenance = carried?.maintenance;
     this.windowOpen = carried?.windowOpen ?? false;
     this.projects = carried?.projects ?? [];
+    this.projectsKnow = carried !== undefined;
     this.scaleIns = carried?.scaleIns ?? 0;
     this.announces = carried?.announces ?? [];
     this.actionsDone = new Set(carried?.actionsDone);

@@ -21,7 +21,7 @@ import { failWith, viewFailure } from '../failures.ts';
 import { sessionAttributes } from '../search-attributes.ts';
 import { HostRunner } from './host-runner.ts';
 import { Operators } from './operators.ts';
-import { askProjects, type SessionNotice } from './projects.ts';
+import { askProjects, callOff, type SessionNotice } from './projects.ts';
 import { SessionRecord, type Carried } from './session-record.ts';
 
 /** A larger session makes its plan only when asked to, by a dry run: it takes long, and is out of date soon. */
@@ -87,6 +87,7 @@ export class Session {
     await this.closeWindow();
     await this.askProjects('MAINTENANCE_COMPLETE');
     await this.runActions('post');
+    await this.callOff();
     return this.end();
   }
 
@@ -132,7 +133,15 @@ export class Session {
   private async askProjects(state: SessionNotice, noLaterThan?: number): Promise<void> {
     const { projects } = this.record.spec;
     if (projects === undefined) return;
-    await this.persist(() => askProjects(this.record, projects, state, noLaterThan));
+    await this.persist(() => {
+      this.record.projectsKnow = state !== 'MAINTENANCE_COMPLETE';
+      return askProjects(this.record, projects, state, noLaterThan);
+    });
+  }
+
+  private async callOff(): Promise<void> {
+    const { cancel, projectsKnow, spec } = this.record;
+    if (cancel && projectsKnow && spec.projects !== undefined) await callOff(this.record, spec.projects);
   }
 
   /** Has projects make room where no host could be emptied, as often as the session allows. */
