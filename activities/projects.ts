@@ -1,4 +1,5 @@
 /** Activities that find out whose instances a session touches, and whether there is room for them elsewhere. */
+import { constraintOf } from '../src/core/apply-constraints.ts';
 import { isRunning, type Instance } from '../src/core/inventory.ts';
 import type { InstanceAction } from '../src/core/notice.ts';
 import { nextHosts } from '../src/core/planning/next-hosts.ts';
@@ -50,7 +51,7 @@ export function createProjectActivities({
         const owners = new Map<string, Owner>();
         for (const { id, name, project, state } of instances) {
           if (project === undefined || !isRunning({ state })) continue;
-          const said = known.instances.get(id);
+          const said = constraintOf({ id, project }, known);
           const owner = owners.get(project) ?? { project, instances: [] };
           owner.instances.push({
             id,

@@ -125,16 +125,16 @@ export function judgeLate({ id, state, answered }: NoticeView, answer: AnswerMes
   return { verdict: 'refused', reason };
 }
 
-/** @param project who it belongs to, whatever the body says; undefined: what the body says */
+/** @param project who puts it and owns it, whatever the body says; undefined: an operator does, for whom the body says */
 export function instanceConstraintOf(
   instance: string,
   request: InstanceRequest,
-  project = request.project_id,
+  project?: string,
 ): InstanceConstraint {
   assertSame('instance_id', request.instance_id, instance);
   return check(instanceConstraint, {
     instance,
-    project,
+    ...ownerOf(request, project),
     ...(request.group_id && { group: request.group_id }),
     ...(request.instance_name && { name: request.instance_name }),
     migrationType: request.migration_type,
@@ -155,16 +155,12 @@ export const instanceAnswer = (value: InstanceConstraint): z.output<typeof insta
   lead_time: value.leadSeconds,
 });
 
-/** @param project who it belongs to, whatever the body says; undefined: what the body says */
-export function groupConstraintOf(
-  group: string,
-  request: GroupRequest,
-  project = request.project_id,
-): GroupConstraint {
+/** @param project who puts it and owns it, whatever the body says; undefined: an operator does, for whom the body says */
+export function groupConstraintOf(group: string, request: GroupRequest, project?: string): GroupConstraint {
   assertSame('group_id', request.group_id, group);
   return check(groupConstraint, {
     group,
-    project,
+    ...ownerOf(request, project),
     ...(request.group_name && { name: request.group_name }),
     antiAffinity: request.anti_affinity_group,
     maxInstancesPerHost: request.max_instances_per_host,
@@ -184,6 +180,12 @@ export const groupAnswer = (value: GroupConstraint): z.output<typeof groupStored
   recovery_time: value.recoverySeconds,
   resource_mitigation: value.resourceMitigation,
 });
+
+const ownerOf = (
+  { project_id }: { project_id: string },
+  project: string | undefined,
+): Pick<InstanceConstraint, 'project' | 'fromProject'> =>
+  project === undefined ? { project: project_id } : { project, fromProject: true };
 
 function assertSame(path: string, inBody: string | undefined, inPath: string): void {
   if (inBody === undefined || inBody === inPath) return;

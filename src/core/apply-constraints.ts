@@ -1,9 +1,9 @@
 /** An inventory as its projects want it handled: what the platform says, and what they said beforehand. Pure. */
-import type { Constraints, GroupConstraint } from './constraints.ts';
+import type { Constraints, GroupConstraint, InstanceConstraint } from './constraints.ts';
 import type { Group, Instance, Inventory } from './inventory.ts';
 import { maxPerHost } from './planning/bundles.ts';
 
-/** Groups of the platform are tightened, never loosened; constraints of what is not there change nothing. */
+/** Groups of the platform are tightened, never loosened; constraints of what is not there, or of what belongs to another project, change nothing. */
 export function applyConstraints(inventory: Inventory, constraints: Constraints): Inventory {
   const { instances, groups } = constraints;
   return {
@@ -12,33 +12,60 @@ export function applyConstraints(inventory: Inventory, constraints: Constraints)
       instances.size === 0
         ? inventory.instances
         : inventory.instances.map((instance) => constrainInstance(instance, constraints)),
-    groups: groups.size === 0 ? inventory.groups : constrainGroups(inventory.groups, groups),
+    groups: groups.size === 0 ? inventory.groups : constrainGroups(inventory, groups),
   };
 }
 
-/** The instance in the group that its project put it in, beside those that the platform knows. */
-export function constrainInstance(
-  instance: Instance,
+/** What was said of an instance beforehand, unless that was a project that does not own it. */
+export function constraintOf(
+  { id, project }: Pick<Instance, 'id' | 'project'>,
   { instances }: Pick<Constraints, 'instances'>,
-): Instance {
-  const group = instances.get(instance.id)?.group;
+): InstanceConstraint | undefined {
+  const said = instances.get(id);
+  return said && isOwn(said, project) ? said : undefined;
+}
+
+/** @param owner undefined: the platform knows no owners */
+const isOwn = (
+  { project, fromProject }: Pick<InstanceConstraint, 'project' | 'fromProject'>,
+  owner: string | undefined,
+): boolean => fromProject === undefined || owner === undefined || owner === project;
+
+/** The instance in the group that its project put it in, beside those that the platform knows. */
+export function constrainInstance(instance: Instance, constraints: Constraints): Instance {
+  const said = constraintOf(instance, constraints);
+  const group = said?.group;
   if (group === undefined || instance.groups.includes(group)) return instance;
+  const asked = constraints.groups.get(group);
+  if (asked && !isOwn(asked, said?.project)) return instance;
   return { ...instance, groups: [...instance.groups, group] };
 }
 
-function constrainGroups(groups: readonly Group[], constraints: Constraints['groups']): Group[] {
+function constrainGroups({ groups, instances }: Inventory, constraints: Constraints['groups']): Group[] {
   const known = new Set(groups.map(({ id }) => id));
+  const owners = ownersOf(instances);
   const added = [...constraints.values()].filter(({ group }) => !known.has(group));
   return [
     ...groups.map((group) => {
       const constraint = constraints.get(group.id);
-      return constraint === undefined ? group : tighten(group, constraint);
+      if (constraint === undefined) return group;
+      const isOwned = [...(owners.get(group.id) ?? [])].every((owner) => isOwn(constraint, owner));
+      return isOwned ? tighten(group, constraint) : group;
     }),
     ...added.map((constraint) => {
       const { group: id, name = id } = constraint;
       return tighten({ id, name, policy: 'none' }, constraint);
     }),
   ];
+}
+
+/** Projects that have instances in each group. */
+function ownersOf(instances: readonly Instance[]): Map<string, Set<string | undefined>> {
+  const owners = new Map<string, Set<string | undefined>>();
+  for (const { groups, project } of instances) {
+    for (const group of groups) owners.set(group, (owners.get(group) ?? new Set()).add(project));
+  }
+  return owners;
 }
 
 /** An affinity group stays one: its members have to stay together whatever else is asked. */

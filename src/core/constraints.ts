@@ -15,9 +15,13 @@ const seconds = z
   .min(0)
   .max(7 * 24 * 3600);
 
+/** The project has put it itself, and not an operator for it: it counts for nothing but what is its own. */
+const fromProject = z.literal(true).optional();
+
 export const instanceConstraint = z.strictObject({
   instance: id,
   project: id,
+  fromProject,
   group: id.optional(),
   name: z.string().max(255).optional(),
   /** How it is moved where its project does not say otherwise. */
@@ -34,6 +38,7 @@ export type InstanceConstraint = z.output<typeof instanceConstraint>;
 export const groupConstraint = z.strictObject({
   group: id,
   project: id,
+  fromProject,
   name: z.string().max(255).optional(),
   antiAffinity: z.boolean(),
   /** 0: no limit. */
