@@ -20,10 +20,13 @@ import { noticeAttributes } from './search-attributes.ts';
 /** A project that is being asked something else is asked again after this long. */
 const BUSY_MS = 5_000;
 
+/** A notice takes its time to be delivered and answered, however soon it is to be over. */
+const LEAST_WAIT_MS = 10_000;
+
 export interface Question extends Omit<ScheduledEvent, 'id' | 'at' | 'type' | 'replyAt'> {
   /** How long its answer is waited for, in milliseconds. */
   replyWithinMs: number;
-  /** Its answer is not waited for beyond this, in epoch milliseconds. */
+  /** Its answer is not waited for beyond this, in epoch milliseconds; but for ten seconds, if that is sooner or has passed. */
   noLaterThan?: number;
 }
 
@@ -74,7 +77,7 @@ function dialogueOptions(
   lookUpInstances: boolean,
 ) {
   const now = Date.now();
-  const replyAt = Math.max(now, Math.min(now + replyWithinMs, noLaterThan));
+  const replyAt = Math.min(now + replyWithinMs, Math.max(noLaterThan, now + LEAST_WAIT_MS));
   const notice: ScheduledEvent = {
     ...asked,
     type: 'maintenance.scheduled',

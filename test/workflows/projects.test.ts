@@ -91,6 +91,21 @@ test('projects are told when the session is cancelled, and their answers are tak
   }
 });
 
+test('projects are told also of a session that starts at once, and their answers are waited for', async () => {
+  tenants.opinions.set('blue', SILENT);
+  const session = await engine.start({
+    hosts: [HOST],
+    maintenanceAt: new Date().toISOString(),
+    projects: { onSilence: 'fail' },
+  });
+  const { reason } = await engine.until(session, ({ state }) => state === 'MAINTENANCE_FAILED', PATIENCE_MS);
+  assert.match(reason, /ProjectSilent: blue did not answer MAINTENANCE/);
+  assert.deepEqual([statesFor('blue'), statesFor('red')], [['MAINTENANCE'], ['MAINTENANCE']]);
+  tenants.opinions.clear();
+  await session.signal('continue');
+  await done(session);
+});
+
 test('metadata that a client of AODH would get cut is warned of', async () => {
   await engine.stop();
   engine = await startEngine(fleetOf(1, 1), (config) => {
