@@ -2,7 +2,13 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { WorkflowExecutionDescription, WorkflowExecutionStatusName } from '@temporalio/client';
 import { callFailureOf } from '../call-failure.ts';
-import type { CancelMessage, ContinueMessage, SessionInput, SessionSpec } from '../core/session-spec.ts';
+import {
+  isPast,
+  type CancelMessage,
+  type ContinueMessage,
+  type SessionInput,
+  type SessionSpec,
+} from '../core/session-spec.ts';
 import { summarize } from '../core/session-summary.ts';
 import { MAINTENANCE_QUEUE, SEARCH_ATTRIBUTES, SIGNALS, UPDATES, WORKFLOWS } from '../names.ts';
 import { ATTRIBUTE_KEYS } from '../search-attributes.ts';
@@ -47,12 +53,19 @@ export class SessionStore {
 
   /**
    * Starts a session and returns its id; for a request that was seen before, the id of the session it started. Throws
-   * ApiError KeyReused for another request under the same key.
+   * ApiError KeyReused for another request under the same key, and InvalidRequest for a new one that starts in the past.
    */
   async create({ input, spec, caller, idempotencyKey }: NewSession): Promise<string> {
     const session = idempotencyKey === undefined ? randomUUID() : idOf([this.#site, caller, idempotencyKey]);
     const request = digest([JSON.stringify(input)]);
     const memo: SessionMemo = { request };
+    const { maintenanceAt } = spec;
+    if (maintenanceAt !== undefined && isPast(maintenanceAt, Date.now())) {
+      return this.#repeated(session, request).catch((error: unknown) => {
+        const isNew = error instanceof ApiError && error.code === 'UnknownSession';
+        throw isNew ? startsInThePast(maintenanceAt) : error;
+      });
+    }
     try {
       await this.#temporal.server(() =>
         this.#temporal.client.workflow.start(WORKFLOWS.maintenanceSession, {
@@ -163,6 +176,11 @@ export class SessionStore {
     );
   }
 }
+
+const startsInThePast = (maintenanceAt: string): ApiError =>
+  new ApiError('InvalidRequest', `maintenance_at: "${maintenanceAt}" is in the past`, {
+    path: 'maintenance_at',
+  });
 
 function ended(session: string, status: WorkflowExecutionStatusName): ApiError {
   const hint = `to take it up again, create a session with "haulout": {"resumeFrom": "${session}"}`;

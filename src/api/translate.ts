@@ -4,13 +4,7 @@ import type { z } from 'zod';
 import { groupConstraint, instanceConstraint } from '../core/constraints.ts';
 import type { GroupConstraint, InstanceConstraint } from '../core/constraints.ts';
 import { answerMessage, type AnswerMessage, type AnswerReceipt, type NoticeView } from '../core/dialogue.ts';
-import {
-  describeIssues,
-  isPast,
-  sessionSpec,
-  type SessionInput,
-  type SessionSpec,
-} from '../core/session-spec.ts';
+import { describeIssues, sessionSpec, type SessionInput, type SessionSpec } from '../core/session-spec.ts';
 import { FENIX_STATES, type FenixState } from '../core/session-state.ts';
 import { ApiError } from './errors.ts';
 import type {
@@ -36,7 +30,6 @@ const OWN_KEYS: Readonly<Record<string, string>> = {
 export function sessionOf(
   { haulout, ...request }: SessionRequest,
   site: string,
-  nowMs: number,
 ): { input: SessionInput; spec: SessionSpec } {
   if (request.download.length > 0) {
     throw new ApiError(
@@ -49,11 +42,6 @@ export function sessionOf(
   if (taken !== undefined) {
     const hint = taken === 'site' ? 'the site is that of the service' : `use "${OWN_KEYS[taken]}"`;
     throw new ApiError('InvalidRequest', `haulout.${taken}: ${hint}`, { path: `haulout.${taken}` });
-  }
-  if (isPast(request.maintenance_at, nowMs)) {
-    throw new ApiError('InvalidRequest', `maintenance_at: "${request.maintenance_at}" is in the past`, {
-      path: 'maintenance_at',
-    });
   }
   const { hosts, maintenance_at: maintenanceAt, workflow, metadata, actions } = request;
   const { projects = {}, ...others } = haulout;

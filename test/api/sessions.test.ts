@@ -249,6 +249,13 @@ describe('the same Idempotency-Key', () => {
     assert.equal(await create(more, key), session, 'also when it has ended');
   });
 
+  test('is the same session also when it was to start long ago', async (context) => {
+    context.mock.timers.enable({ apis: ['Date'], now: Date.now() + 2 * 3_600_000 });
+    const { status, body } = await service.ask('POST', '/v1/maintenance', request(more));
+    assert.deepEqual([status, body.path], [400, 'maintenance_at'], 'a new one starts in the past');
+    await create(more, key);
+  });
+
   test('is refused for another session', async () => {
     const { status, body } = await service.ask(
       'POST',

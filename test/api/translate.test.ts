@@ -4,10 +4,8 @@ import { sessionRequest } from '../../src/api/schemas.ts';
 import { fenixState, judgeLate, sessionOf } from '../../src/api/translate.ts';
 import type { NoticeView } from '../../src/core/dialogue.ts';
 
-const NOW = Date.parse('2027-03-01T00:00:00Z');
-
 const startOf = (maintenance_at: string): string | undefined =>
-  sessionOf(sessionRequest.parse({ maintenance_at }), 'lab', NOW).input.maintenanceAt;
+  sessionOf(sessionRequest.parse({ maintenance_at }), 'lab').input.maintenanceAt;
 
 describe('a start is', () => {
   const cases: [string, string][] = [
@@ -31,7 +29,7 @@ test('other keys of a session are taken over', () => {
     actions: [{ plugin: 'wait', type: 'host', metadata: { duration: '1s' } }],
     haulout: { budget: { maxConcurrentHosts: 4 } },
   });
-  const { spec } = sessionOf(request, 'lab', NOW);
+  const { spec } = sessionOf(request, 'lab');
   assert.equal(spec.site, 'lab');
   assert.deepEqual(spec.hosts, ['a']);
   assert.equal(spec.budget.maxConcurrentHosts, 4);
@@ -40,8 +38,7 @@ test('other keys of a session are taken over', () => {
 
 test('projects are asked, unless it is said that none is', () => {
   const spec = (haulout: object): unknown =>
-    sessionOf(sessionRequest.parse({ maintenance_at: '2027-03-01 22:00:00', haulout }), 'lab', NOW).spec
-      .projects;
+    sessionOf(sessionRequest.parse({ maintenance_at: '2027-03-01 22:00:00', haulout }), 'lab').spec.projects;
   assert.ok(spec({}));
   assert.deepEqual(spec({ projects: { onSilence: 'proceed' } }), {
     ...(spec({}) as object),

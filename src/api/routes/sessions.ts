@@ -62,7 +62,7 @@ function collection(app: App, { site, sessions }: SessionServices): void {
     async (request) => {
       const idempotencyKey = request.headers['idempotency-key'];
       const session = await sessions.create({
-        ...sessionOf(request.body, site, Date.now()),
+        ...sessionOf(request.body, site),
         caller: callerOf(request).id,
         ...(idempotencyKey !== undefined && { idempotencyKey }),
       });
