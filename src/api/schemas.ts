@@ -12,7 +12,7 @@ const id = z
   .string()
   .min(1)
   .max(MAX_ID)
-  .regex(/^[!-.0-~\u00a1-\uffff]+$/, 'must be an id without blanks and slashes');
+  .regex(/^[ -.0-~\u00a1-\uffff]+$/, 'must be an id without slashes and control characters');
 
 /** Whether Fenix wrote it in ISO or as Python prints it: without a zone it is UTC. */
 const LOOSE_TIME = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d(?:\.\d+)?)(Z|[+-]\d\d:\d\d)?$/;

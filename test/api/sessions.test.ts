@@ -202,6 +202,15 @@ test('to remove a session that runs puts its hosts back', async () => {
   assert.equal((await service.ask('DELETE', `/v1/maintenance/${session}`)).status, 200, 'and again');
 });
 
+test('a session may have an id with blanks', async () => {
+  const id = 'rack 12 🚢';
+  const session = await engine.start({ maintenanceAt: new Date(Date.now() + 3_600_000).toISOString() }, id);
+  await engine.until(session, ({ state }) => state === 'MAINTENANCE');
+  const { body } = await service.ask('GET', `/v1/maintenance/${encodeURIComponent(id)}`);
+  assert.deepEqual(body, { session_id: id, state: 'MAINTENANCE' });
+  await session.signal('cancel', {});
+});
+
 test('the list has the sessions that are open', async () => {
   const session = await create({ maintenance_at: at(3_600_000) });
   const deadline = Date.now() + PATIENCE_MS;
