@@ -205,8 +205,8 @@ export interface HostHolder {
 /** Activities on the queue of sessions: they talk to Temporal, or ask the configuration of the worker. */
 export interface SessionActivities {
   /**
-   * Which events the worker's configuration has sinks for, and what of the metadata they lose. Throws InvalidSession, with the sites that are known, when nobody
-   * serves this one.
+   * Which events the worker's configuration has sinks for, and what of the metadata they lose. Throws InvalidSession, with
+   * the sites that are known, when nobody serves this one.
    */
   lookUpSite(request: {
     site: string;

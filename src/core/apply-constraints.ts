@@ -3,7 +3,10 @@ import type { Constraints, GroupConstraint, InstanceConstraint } from './constra
 import type { Group, Instance, Inventory } from './inventory.ts';
 import { maxPerHost } from './planning/bundles.ts';
 
-/** Groups of the platform are tightened, never loosened; constraints of what is not there, or of what belongs to another project, change nothing. */
+/**
+ * Groups of the platform are tightened, never loosened; constraints of what is not there, or of what belongs to another
+ * project, change nothing.
+ */
 export function applyConstraints(inventory: Inventory, constraints: Constraints): Inventory {
   const { instances, groups } = constraints;
   return {
