@@ -12,7 +12,8 @@ const FRESH_FACTOR = 10;
 
 /**
  * Keeps one snapshot per site, in which instances and groups are as their projects want them handled. What this worker does
- * itself is written through at once; what others do is seen with the next reading. A plan made on a snapshot that is a little old is checked by the platform when it is carried out.
+ * itself is written through at once; what others do is seen with the next reading. A plan made on a snapshot that is a
+ * little old is checked by the platform when it is carried out.
  */
 export class InventoryCache {
   readonly #driver: Driver;

@@ -26,7 +26,10 @@ const LEAST_WAIT_MS = 10_000;
 export interface Question extends Omit<ScheduledEvent, 'id' | 'at' | 'type' | 'replyAt'> {
   /** How long its answer is waited for, in milliseconds. */
   replyWithinMs: number;
-  /** Its answer is not waited for beyond this, in epoch milliseconds; but for ten seconds, if that is sooner or has passed. */
+  /**
+   * Its answer is not waited for beyond this, in epoch milliseconds; but for ten seconds, if that is sooner or has
+   * passed.
+   */
   noLaterThan?: number;
 }
 

@@ -39,7 +39,8 @@ export interface Member extends InstanceRef {
 export interface InstanceDecision extends Member {
   /**
    * `live` and `cold`: move so; `stop`: stop and leave on the host; `stay`: nothing to do (it is stopped); `platform`: left
-   * to the platform's own maintenance task; `platform-stop`: that task may shut it down; `own`: left to its project, which acts on it itself.
+   * to the platform's own maintenance task; `platform-stop`: that task may shut it down; `own`: left to its project,
+   * which acts on it itself.
    */
   action: 'live' | 'cold' | 'stop' | 'stay' | 'platform' | 'platform-stop' | 'own';
   /** Host name; absent where the platform chooses. */

@@ -55,9 +55,10 @@ function place(request: PlacementRequest, onNowhere: (bundle: Bundle) => 'go on'
 }
 
 /**
- * Safe targets before unsafe ones, and those that have failed once after others of their kind. Among each, hosts of the pool that the instances come from before others: so every
- * pool keeps its load, and none is filled with instances that could go anywhere while its own are pinned to it. For the
- * same reason safe hosts of a pool that has no room to spare come last of all.
+ * Safe targets before unsafe ones, and those that have failed once after others of their kind. Among each, hosts of the
+ * pool that the instances come from before others: so every pool keeps its load, and none is filled with instances that
+ * could go anywhere while its own are pinned to it. For the same reason safe hosts of a pool that has no room to spare
+ * come last of all.
  */
 function chooseTarget(request: PlacementRequest, bundle: Bundle): HostIndex | undefined {
   const { room } = request;

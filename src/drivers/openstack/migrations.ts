@@ -16,8 +16,9 @@ const ABORT_LOOKS = 60;
 const ABORT_PAUSE_MS = 500;
 
 /**
- * What nova-compute had in hand when it died keeps its state until it is back, if not for ever. A record that has not changed for so long is not
- * believed any more without a look at the server. Clocks that differ only make that sooner or later.
+ * What nova-compute had in hand when it died keeps its state until it is back, if not for ever. A record that has not
+ * changed for so long is not believed any more without a look at the server. Clocks that differ only make that sooner
+ * or later.
  */
 const STALE_MS = 60_000;
 

@@ -1,4 +1,7 @@
-/** Schemathesis makes requests from the OpenAPI document, good ones and bad ones: none may fail here, all are answered as it says. */
+/**
+ * Schemathesis makes requests from the OpenAPI document, good ones and bad ones: none may fail here, all are answered
+ * as it says.
+ */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
