@@ -1,4 +1,5 @@
 /** What a folder under src/drivers offers the registry. */
+import { accessSync, constants } from 'node:fs';
 import { z } from 'zod';
 import { parseDuration } from '../core/duration.ts';
 import type { Driver } from './driver.ts';
@@ -26,6 +27,16 @@ export const requestTimeout = (byDefault: string, examples: string): z.ZodDefaul
     .string()
     .refine((text) => parseDuration(text) !== undefined, `must be a duration such as ${examples}`)
     .default(byDefault);
+
+/** Whether a file that a site names can be read. */
+export function isReadable(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** What a site's configuration refers to on this machine cannot be used. No problem quotes a secret. */
 export class SettingsError extends Error {

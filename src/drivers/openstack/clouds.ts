@@ -2,12 +2,12 @@
  * Which cloud a site means, from where OpenStack's own clients look for it: clouds.yaml and secure.yaml, or the `OS_*`
  * environment variables. Reads files and environment only.
  */
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { SettingsError } from '../platform.ts';
+import { isReadable, SettingsError } from '../platform.ts';
 
 const INTERFACES = ['public', 'internal', 'admin'] as const;
 
@@ -317,12 +317,3 @@ const isTree = (value: unknown): value is Tree =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const expand = (file: string): string => file.replace(/^~(?=\/)/, homedir());
-
-function isReadable(file: string): boolean {
-  try {
-    accessSync(file, constants.R_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}

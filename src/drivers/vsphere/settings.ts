@@ -1,8 +1,7 @@
 /** Which vCenter a site means, and how to log in: from its configuration, or from the `GOVC_*` variables of govc. */
-import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import { requestTimeout, SettingsError } from '../platform.ts';
+import { isReadable, requestTimeout, SettingsError } from '../platform.ts';
 
 export const configSchema = z.strictObject({
   url: z
@@ -96,12 +95,3 @@ const firstOf = (list: string | undefined): string | undefined =>
   list?.split(path.delimiter).find((file) => file !== '');
 
 const isTrue = (text: string | undefined): boolean => /^(1|t|true)$/i.test(text ?? '');
-
-function isReadable(file: string): boolean {
-  try {
-    accessSync(file, constants.R_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
