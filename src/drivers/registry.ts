@@ -1,4 +1,5 @@
 /** Every platform there is a driver for, by the name a site gives as its `platform`. */
+import { cloudtower } from './cloudtower/driver.ts';
 import { openstack } from './openstack/driver.ts';
 import type { PlatformDefinition } from './platform.ts';
 import { simulator } from './simulator/driver.ts';
@@ -6,6 +7,7 @@ import { vsphereSupervisor } from './vsphere-supervisor/driver.ts';
 import { vsphere } from './vsphere/driver.ts';
 
 export const PLATFORMS: Readonly<Record<string, PlatformDefinition>> = {
+  cloudtower,
   openstack,
   simulator,
   vsphere,

@@ -1,0 +1,87 @@
+/** What the pre-check comes to for each instance, and what stands against taking a host out. Pure. */
+import type { Host, Instance, InstanceAbility } from '../../core/inventory.ts';
+import { parseMark } from '../../core/mark.ts';
+import type { HostCheck } from '../driver.ts';
+import { isEntering, isInMaintenance, markLabelOf, whyNotConnected } from './inventory.ts';
+import type { HostInfo, VmInfo } from './wire.ts';
+
+const CANNOT_MOVE = 'CloudTower cannot move it: its pre-check says it has to be shut down';
+const MAY_NOT_STOP = 'CloudTower shuts down only what its pre-check names';
+const NOT_COLD = 'CloudTower moves a VM that runs live, or shuts it down';
+
+/** @param toShutDown what the pre-check names, by either id of a VM; undefined when there was no pre-check */
+export function abilityOf(
+  instance: Instance,
+  vm: VmInfo,
+  toShutDown: ReadonlySet<string> | undefined,
+): InstanceAbility {
+  const all = (reason: string): InstanceAbility => ({
+    instance,
+    live: reason,
+    cold: reason,
+    stop: reason,
+    byPlatform: reason,
+  });
+  switch (instance.state) {
+    case 'moving':
+      return all('is being moved');
+    case 'error':
+      return all(`is ${vm.status}`);
+    case 'stopped':
+      return {
+        instance,
+        live: 'is powered off',
+        ...(vm.in_recycle_bin === true ? { cold: 'is in the recycle bin' } : {}),
+      };
+    case 'running':
+    case 'paused':
+      return runningAbility(instance, vm, toShutDown);
+  }
+}
+
+function runningAbility(
+  instance: Instance,
+  vm: VmInfo,
+  toShutDown: ReadonlySet<string> | undefined,
+): InstanceAbility {
+  if (toShutDown === undefined) return { instance, cold: NOT_COLD };
+  if (isNamed(vm, toShutDown)) {
+    return { instance, live: CANNOT_MOVE, cold: CANNOT_MOVE, byPlatform: CANNOT_MOVE };
+  }
+  return { instance, cold: NOT_COLD, stop: MAY_NOT_STOP };
+}
+
+/** Whether a list of CloudTower's maintenance means this VM: it has the id of the cluster, the SDK does not say which. */
+export const isNamed = ({ id, local_id }: VmInfo, names: ReadonlySet<string>): boolean =>
+  names.has(id) || (local_id !== undefined && names.has(local_id));
+
+/** @param peers the other hosts of the cluster */
+export function obstaclesOf(
+  { name, cordonReason }: Host,
+  info: HostInfo,
+  peers: readonly HostInfo[],
+): Pick<HostCheck, 'blockers' | 'warnings'> {
+  const blockers: string[] = [];
+  const warnings: string[] = [];
+  const lost = whyNotConnected(info);
+  if (lost !== undefined) blockers.push(`${name} is ${lost}`);
+  else if (info.status !== 'CONNECTED_HEALTHY') warnings.push(`${name} is ${info.status}`);
+  if (cordonReason !== undefined && !parseMark(cordonReason)) {
+    warnings.push(`${name} was labelled by somebody else and will stay so: ${cordonReason}`);
+  }
+  // One that is on its way already has to be seen to its end, whatever became of the others.
+  const isOnItsWay = isEntering(info) || isInMaintenance(info);
+  for (const peer of peers) {
+    const out = whyOut(peer);
+    if (out === undefined) continue;
+    const isOurs = parseMark(markLabelOf(peer)?.value) !== undefined;
+    const sentence = `${peer.name}, of the same cluster ${peer.cluster.name}, is ${out}`;
+    (isOurs || isOnItsWay ? warnings : blockers).push(sentence);
+  }
+  return { blockers, warnings };
+}
+
+function whyOut(info: HostInfo): string | undefined {
+  if (isEntering(info) || isInMaintenance(info)) return info.host_state?.state;
+  return whyNotConnected(info);
+}

@@ -1,0 +1,251 @@
+/**
+ * CloudTower's own maintenance: the pre-check that says what has to be shut down, the way in, and the way out with what
+ * the way in did to the VMs. "maintance" is the vendor's spelling.
+ */
+import { MaintenanceError } from '../../core/errors.ts';
+import type { ExitPlan } from '../../core/exit-plan.ts';
+import type { InstanceRef } from '../../core/host-run.ts';
+import { formatMark, type Mark } from '../../core/mark.ts';
+import type { CallContext, PlatformTask, TaskStatus } from '../driver.ts';
+import { unlessGone } from '../gone.ts';
+import { isNamed } from './abilities.ts';
+import type { Api } from './api.ts';
+import { isEntering, isInMaintenance, markLabelOf } from './inventory.ts';
+import type { Labels } from './labels.ts';
+import type { Site } from './site.ts';
+import { NO_TASK, type Tasks } from './tasks.ts';
+import {
+  exitPrecheckResult,
+  precheckResult,
+  precheckTask,
+  startedTasks,
+  type HostInfo,
+  type TakenVm,
+  type VmInfo,
+} from './wire.ts';
+
+/** Lists of the exit, as its call names them: what each of them does to a VM. */
+const EXIT_LISTS = {
+  start: 'poweron_vms',
+  live: 'live_migrate_back_vms',
+  cold: 'offline_migrate_back_vms',
+} as const;
+
+/** A VM that CloudTower has shut down or taken away, and can give back. */
+interface Taken extends InstanceRef {
+  /** What the calls of the maintenance know it by. */
+  uuid: string;
+  how: keyof typeof EXIT_LISTS;
+  /** Undefined when CloudTower does not know it any more. */
+  vm: VmInfo | undefined;
+  /** Why it is not as the maintenance has left it. */
+  changed?: string;
+}
+
+type Gives = Pick<ExitPlan, 'start' | 'back'>;
+
+interface Parts {
+  api: Api;
+  site: Site;
+  tasks: Tasks;
+  labels: Labels;
+}
+
+export class Maintenance {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** Of a host that is on its way or in maintenance nothing is to be found out any more. */
+  async check(name: string, context: CallContext): Promise<PlatformTask> {
+    const { api, site } = this.#parts;
+    const info = await site.lookAtHost(name, context);
+    if (isEntering(info) || isInMaintenance(info)) return { id: NO_TASK, kind: 'check', subject: name };
+    const body = { where: { id: info.id } };
+    const { task_id } = await api.change('enter-maintenance-mode-precheck', body, precheckTask, context);
+    return { id: task_id, kind: 'check', subject: name };
+  }
+
+  /**
+   * What has to be shut down, by an id of each VM; undefined when nothing was checked. Throws PlatformBusy while the check
+   * runs, and PlatformGarbled when CloudTower has forgotten it.
+   */
+  async toShutDown({ id, subject }: PlatformTask, context: CallContext): Promise<Set<string> | undefined> {
+    if (id === NO_TASK) return undefined;
+    const result = await unlessGone(this.#result(id, context));
+    if (!result)
+      throw new MaintenanceError('PlatformGarbled', `CloudTower has forgotten its pre-check of ${subject}`);
+    if (!result.done) throw new MaintenanceError('PlatformBusy', `the pre-check of ${subject} still runs`);
+    return new Set(result.shutdownVms);
+  }
+
+  /** @param stops ids of the VMs that may be shut down; they are marked first, so that whoever finds them starts them */
+  async enter(
+    name: string,
+    mark: Mark,
+    stops: readonly string[],
+    context: CallContext,
+  ): Promise<PlatformTask | undefined> {
+    const { site, labels } = this.#parts;
+    const { info, vms } = await site.look(name, context);
+    if (isInMaintenance(info)) return undefined;
+    const running = await this.#running('enter', name, info, context);
+    if (running) return running;
+    const stopped = vms.filter(({ id, status }) => stops.includes(id) && status !== 'STOPPED');
+    if (stopped.length > 0) {
+      await labels.put(formatMark(mark), { vms: { id_in: stopped.map(({ id }) => id) } }, context);
+    }
+    const data = { shutdown_vms: stopped.map(({ id, local_id }) => local_id ?? id) };
+    return this.#start('enter', name, info, data, context);
+  }
+
+  async planExit(name: string, context: CallContext): Promise<ExitPlan> {
+    const info = await this.#parts.site.lookAtHost(name, context);
+    const plan: ExitPlan = { start: [], back: [], changed: [] };
+    if (!isInMaintenance(info)) return plan;
+    for (const { id, name: vmName, how, changed } of await this.#taken(info, context)) {
+      if (changed !== undefined) plan.changed.push({ id, name: vmName, reason: changed });
+      else if (how === 'start') plan.start.push({ id, name: vmName });
+      else plan.back.push({ id, name: vmName, how });
+    }
+    return plan;
+  }
+
+  /**
+   * Starts the way out. What was shut down and is not given back keeps no mark: it stays as it is.
+   *
+   * @param gives absent: what was shut down is started, and nothing comes back
+   */
+  async exit(
+    name: string,
+    mark: Mark,
+    gives: Gives | undefined,
+    context: CallContext,
+  ): Promise<PlatformTask | undefined> {
+    const info = await this.#parts.site.lookAtHost(name, context);
+    if (isEntering(info)) {
+      throw new MaintenanceError('PlatformBusy', `${name} cannot leave while it still enters maintenance`);
+    }
+    if (!isInMaintenance(info)) return undefined;
+    const running = await this.#running('exit', name, info, context);
+    if (running) return running;
+    const taken = await this.#taken(info, context);
+    const given = taken.filter((one) => isGiven(one, gives));
+    await this.#forget(
+      taken.filter((one) => one.how === 'start' && !given.includes(one)),
+      mark,
+      context,
+    );
+    const uuids = (wanted: Taken['how']): string[] =>
+      given.filter(({ how }) => how === wanted).map(({ uuid }) => uuid);
+    const data = Object.fromEntries(
+      Object.entries(EXIT_LISTS).map(([how, listName]) => [listName, uuids(how as Taken['how'])]),
+    );
+    return this.#start('exit', name, info, data, context);
+  }
+
+  async find(kind: 'enter' | 'exit', name: string, context: CallContext): Promise<PlatformTask | undefined> {
+    return this.#running(kind, name, await this.#parts.site.lookAtHost(name, context), context);
+  }
+
+  async poll(
+    kind: 'enter' | 'exit',
+    { id, subject }: PlatformTask,
+    context: CallContext,
+  ): Promise<TaskStatus> {
+    if (id !== NO_TASK) return this.#parts.tasks.status(kind, id, context);
+    const isOnTheWay = kind === 'enter' && isEntering(await this.#parts.site.lookAtHost(subject, context));
+    return isOnTheWay ? { state: 'running', detail: 'ENTERING_MAINTENANCE_MODE' } : { state: 'vanished' };
+  }
+
+  /** A check that does not come to its end is asked about as a task, too. */
+  async pollCheck({ id }: PlatformTask, context: CallContext): Promise<TaskStatus> {
+    if (id === NO_TASK) return { state: 'done' };
+    const result = await unlessGone(this.#result(id, context));
+    if (!result) return { state: 'vanished' };
+    if (result.done) return { state: 'done' };
+    const status = await this.#parts.tasks.status('check', id, context);
+    return status.state === 'failed' ? status : { state: 'running', detail: 'the pre-check runs' };
+  }
+
+  #result(task_id: string, context: CallContext) {
+    const body = { where: { task_id } };
+    return this.#parts.api.read('enter-maintance-mode-precheck-result', body, precheckResult, context);
+  }
+
+  /** What runs already. A host that is entering has a task, even where CloudTower does not show it. */
+  async #running(
+    kind: 'enter' | 'exit',
+    subject: string,
+    info: HostInfo,
+    context: CallContext,
+  ): Promise<PlatformTask | undefined> {
+    const task = await this.#parts.tasks.find(kind, info.id, context);
+    if (task) return { id: task.id, kind, subject };
+    return kind === 'enter' && isEntering(info) ? { id: NO_TASK, kind, subject } : undefined;
+  }
+
+  async #start(
+    kind: 'enter' | 'exit',
+    subject: string,
+    { id: host_id }: HostInfo,
+    data: object,
+    context: CallContext,
+  ): Promise<PlatformTask> {
+    const call = `${kind}-maintance-mode`;
+    const [started] = await this.#parts.api.change(call, { where: { host_id }, data }, startedTasks, context);
+    return { id: started?.task_id ?? NO_TASK, kind, subject };
+  }
+
+  async #taken({ id }: HostInfo, context: CallContext): Promise<Taken[]> {
+    const { api, site } = this.#parts;
+    const body = { where: { id } };
+    const found = await api.read('exit-maintance-mode-precheck-result', body, exitPrecheckResult, context);
+    const all = [
+      ...found.shutDownVms.map((one) => ({ one, how: 'start' as const })),
+      ...found.liveMigrateVms.map((one) => ({ one, how: 'live' as const })),
+      ...found.offlineMigrateVms.map((one) => ({ one, how: 'cold' as const })),
+    ];
+    const uuids = all.flatMap(({ one }) => one.vm_uuid ?? []);
+    if (uuids.length === 0) return [];
+    const vms = await site.vms({ OR: [{ id_in: uuids }, { local_id_in: uuids }] }, context);
+    return all.flatMap(({ one, how }) => toTaken(one, how, vms) ?? []);
+  }
+
+  async #forget(taken: readonly Taken[], mark: Mark, context: CallContext): Promise<void> {
+    const marked = taken.flatMap(({ vm }) => (vm && markLabelOf(vm)?.value === formatMark(mark) ? [vm] : []));
+    const [first] = marked;
+    const label = first && markLabelOf(first);
+    if (!label) return;
+    await this.#parts.labels.take(label, { vms: { id_in: marked.map(({ id }) => id) } }, context);
+  }
+}
+
+function toTaken(
+  { vm_uuid: uuid, vm_name, verify }: TakenVm,
+  how: Taken['how'],
+  vms: readonly VmInfo[],
+): Taken | undefined {
+  if (uuid === undefined) return undefined;
+  const vm = vms.find((one) => isNamed(one, new Set([uuid])));
+  const reason = verify?.reason === undefined || verify.reason === '' ? undefined : verify.reason;
+  const isChanged = verify?.changed === true || vm === undefined;
+  const why =
+    reason ?? (vm ? 'it is not as the maintenance has left it' : 'CloudTower does not know it any more');
+  return {
+    uuid,
+    how,
+    vm,
+    id: vm?.id ?? uuid,
+    name: vm?.name ?? vm_name ?? uuid,
+    ...(isChanged ? { changed: why } : {}),
+  };
+}
+
+function isGiven({ id, how, changed }: Taken, gives: Gives | undefined): boolean {
+  if (changed !== undefined) return false;
+  if (gives === undefined) return how === 'start';
+  return (how === 'start' ? gives.start : gives.back).some((one) => one.id === id);
+}
