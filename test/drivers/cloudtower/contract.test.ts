@@ -33,7 +33,13 @@ async function setUp(shape: Shape): Promise<DriverBed> {
     hosts: [
       { name: 'smtx-01', vms: [{ name: 'web-1', group: 'web' }, { name: 'db-1' }] },
       { name: 'smtx-02', vms: [] },
-      { name: 'smtx-03', vms: [{ name: 'web-2', group: 'web' }, { name: 'old', recycled: true }] },
+      {
+        name: 'smtx-03',
+        vms: [
+          { name: 'web-2', group: 'web' },
+          { name: 'old', recycled: true },
+        ],
+      },
     ],
   });
   const { tower } = fake;

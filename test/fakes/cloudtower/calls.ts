@@ -11,18 +11,19 @@ import type { Tower } from './tower.ts';
  */
 export type Shape = 'sdk' | 'docs';
 
-interface Call {
-  body: z.ZodType;
-  answer: (tower: Tower, body: never, shape: Shape) => unknown;
-}
+/** Throws ZodError when the body is not as it has to be, and Refusal. */
+type Call = (tower: Tower, body: unknown, shape: Shape) => unknown;
 
 const where = z.record(z.string(), z.unknown());
 const ids = z.array(z.string());
 
-const call = <S extends z.ZodType>(
-  body: S,
-  answer: (tower: Tower, body: z.output<S>, shape: Shape) => unknown,
-): Call => ({ body, answer: answer as Call['answer'] });
+const call =
+  <S extends z.ZodType>(
+    schema: S,
+    answer: (tower: Tower, body: z.output<S>, shape: Shape) => unknown,
+  ): Call =>
+  (tower, body, shape) =>
+    answer(tower, schema.parse(body), shape);
 
 const listOf = (records: (tower: Tower) => object[]): Call =>
   call(

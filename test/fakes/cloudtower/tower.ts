@@ -201,7 +201,7 @@ export class Tower {
   migrate(vm: FakeVm, target: FakeHost | undefined): FakeTask {
     this.#expectFree(vm);
     const to = target ?? this.#targetFor(vm);
-    if (!to || to.state !== 'IN_USE') throw new Refusal(400, `no host can take ${vm.name}`);
+    if (to?.state !== 'IN_USE') throw new Refusal(400, `no host can take ${vm.name}`);
     if (vm.status !== 'STOPPED' && vm.pinned !== undefined)
       throw new Refusal(400, `${vm.name}: ${vm.pinned}`);
     return this.#startOnVm('migrateVm', vm, this.timings.moveMs, () => {
