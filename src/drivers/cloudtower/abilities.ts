@@ -46,7 +46,7 @@ function runningAbility(
 ): InstanceAbility {
   if (toShutDown === undefined) return { instance, cold: NOT_COLD };
   if (isNamed(vm, toShutDown)) {
-    return { instance, live: CANNOT_MOVE, cold: CANNOT_MOVE, byPlatform: CANNOT_MOVE };
+    return { instance, live: CANNOT_MOVE, cold: CANNOT_MOVE, byPlatform: CANNOT_MOVE, platformStops: true };
   }
   return { instance, cold: NOT_COLD, stop: MAY_NOT_STOP };
 }

@@ -58,22 +58,18 @@ export class Maintenance {
     this.#parts = parts;
   }
 
-  /** Of a host that is on its way or in maintenance nothing is to be found out any more. */
   async check(name: string, context: CallContext): Promise<PlatformTask> {
     const { api, site } = this.#parts;
-    const info = await site.lookAtHost(name, context);
-    if (isEntering(info) || isInMaintenance(info)) return { id: NO_TASK, kind: 'check', subject: name };
-    const body = { where: { id: info.id } };
+    const body = { where: { id: await site.hostId(name, context) } };
     const { task_id } = await api.change('enter-maintenance-mode-precheck', body, precheckTask, context);
     return { id: task_id, kind: 'check', subject: name };
   }
 
   /**
-   * What has to be shut down, by an id of each VM; undefined when nothing was checked. Throws PlatformBusy while the check
-   * runs, and PlatformGarbled when CloudTower has forgotten it.
+   * What has to be shut down, by an id of each VM. Throws PlatformBusy while the check runs, and PlatformGarbled when
+   * CloudTower has forgotten it.
    */
-  async toShutDown({ id, subject }: PlatformTask, context: CallContext): Promise<Set<string> | undefined> {
-    if (id === NO_TASK) return undefined;
+  async toShutDown({ id, subject }: PlatformTask, context: CallContext): Promise<Set<string>> {
     const result = await unlessGone(this.#result(id, context));
     if (!result)
       throw new MaintenanceError('PlatformGarbled', `CloudTower has forgotten its pre-check of ${subject}`);
@@ -162,7 +158,6 @@ export class Maintenance {
 
   /** A check that does not come to its end is asked about as a task, too. */
   async pollCheck({ id }: PlatformTask, context: CallContext): Promise<TaskStatus> {
-    if (id === NO_TASK) return { state: 'done' };
     const result = await unlessGone(this.#result(id, context));
     if (!result) return { state: 'vanished' };
     if (result.done) return { state: 'done' };

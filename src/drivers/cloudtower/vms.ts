@@ -62,8 +62,9 @@ export class Vms {
     const vm = await this.#look(id, context);
     if (vm.status === 'RUNNING') return { id: NO_TASK, kind: 'start', subject: id };
     const found = markLabelOf(vm)?.value;
-    if (found !== undefined && found !== formatMark(mark)) {
-      throw new MaintenanceError('OperatorInterfered', `${vm.name} was stopped by ${oneLine(found, 200)}`);
+    if (found !== formatMark(mark)) {
+      const who = oneLine(found ?? 'somebody else', 200);
+      throw new MaintenanceError('OperatorInterfered', `${vm.name} was stopped by ${who}`);
     }
     if (vm.in_recycle_bin === true) {
       throw new MaintenanceError('OperatorInterfered', `${vm.name} is in the recycle bin`);

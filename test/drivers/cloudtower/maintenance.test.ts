@@ -59,13 +59,6 @@ async function done(task: PlatformTask | undefined): Promise<void> {
   assert.deepEqual(await ended(task), { state: 'done' });
 }
 
-async function checked(host = HOST): Promise<PlatformTask> {
-  const task = await driver.check?.(host, context);
-  assert.ok(task);
-  await done(task);
-  return task;
-}
-
 const precheck = (check?: PlatformTask): Promise<HostCheck> =>
   driver.precheck(HOST, PLAIN_REQUEST, context, check);
 
@@ -104,9 +97,10 @@ for (const shape of ['sdk', 'docs'] as const) {
       assert.match(gpu?.live ?? '', /pre-check says it has to be shut down/);
       assert.match(gpu?.cold ?? '', /pre-check says it has to be shut down/);
       assert.match(gpu?.byPlatform ?? '', /pre-check/);
-      assert.equal(gpu?.stop, undefined);
+      assert.deepEqual([gpu?.stop, gpu?.platformStops], [undefined, true]);
       for (const name of ['web', 'paused', 'kept']) {
         assert.deepEqual([ability(name)?.live, ability(name)?.byPlatform], [undefined, undefined], name);
+        assert.equal(ability(name)?.platformStops, undefined);
         assert.match(ability(name)?.stop ?? '', /only what its pre-check names/);
       }
       assert.match(ability('in-recycle-bin')?.cold ?? '', /recycle bin/);
@@ -213,9 +207,7 @@ describe('what stands against a host', () => {
   test('nor does anything keep a host that is on its way from being seen to its end', async () => {
     await done(await enter('gpu'));
     fake.host('smtx-02').status = 'SESSION_EXPIRED';
-    const check = await checked();
-    assert.equal(callsOf('enter-maintenance-mode-precheck'), 0);
-    assert.deepEqual((await precheck(check)).blockers, []);
+    assert.deepEqual((await precheck()).blockers, []);
   });
 
   test('another task that works on it is waited for', async () => {

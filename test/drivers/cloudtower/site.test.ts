@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { afterEach, describe, test } from 'node:test';
 import { MaintenanceError, type ErrorCode } from '../../../src/core/errors.ts';
+import { formatMark } from '../../../src/core/mark.ts';
 import { configSchema, findConnection } from '../../../src/drivers/cloudtower/settings.ts';
 import type { Driver } from '../../../src/drivers/driver.ts';
 import { SettingsError } from '../../../src/drivers/platform.ts';
@@ -170,10 +171,13 @@ describe('a VM', () => {
     const fake = await start([{ name: HOST, vms: [{ name: 'old', recycled: true }, { name: 'web' }] }]);
     const driver = driverOf(fake);
     const mark = { session: 'rack-12', host: HOST };
+    const { id: old } = fake.vm('old');
     await assert.rejects(
-      driver.start(fake.vm('old').id, mark, context),
-      withCode('OperatorInterfered', /recycle bin/),
+      driver.start(old, mark, context),
+      withCode('OperatorInterfered', /stopped by somebody else/),
     );
+    fake.tower.createLabel('haulout', formatMark(mark)).label.on.add(old);
+    await assert.rejects(driver.start(old, mark, context), withCode('OperatorInterfered', /recycle bin/));
     await driver.stop(fake.vm('web').id, { ...mark, session: 'other' }, context);
     await assert.rejects(
       driver.start(fake.vm('web').id, mark, context),
