@@ -80,13 +80,16 @@ async function giveBack(run: HostRun): Promise<void> {
   const { stopped } = await run.call('uncordonHost', run.ref, `uncordon ${input.host}`);
   const toStart = new Map<string, Member>(run.stopped.map((one) => [one.id, one]));
   for (const one of stopped) if (!toStart.has(one.id)) toStart.set(one.id, one);
+  // What is not any more as the platform has left it is somebody else's by now.
+  const changed = new Set(run.exitPlan?.changed.map(({ id }) => id));
+  for (const id of changed) toStart.delete(id);
   // One that is stopped has its place already.
   const starts = [...toStart.values()].map((one): Job => ({
     id: one.id,
     name: one.name,
     work: () => startAgain(run, one),
   }));
-  const returns = run.moved.filter(({ from }) => from === input.host);
+  const returns = run.moved.filter(({ id, from }) => from === input.host && !changed.has(id));
   const moves = returns.map((one): Job => ({ ...one, work: () => moveBack(run, one) }));
   await inLanes(run, input.spec.instances.return ? [...starts, ...moves] : starts);
 }
