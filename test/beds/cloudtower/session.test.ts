@@ -1,22 +1,16 @@
 /** Whole sessions over the fake of CloudTower; its own audit says whether they did as they should. */
 import assert from 'node:assert/strict';
-import { afterEach, test } from 'node:test';
-import { Site } from './site.ts';
+import { afterEach, describe, test } from 'node:test';
+import { FOUR, ONE, Site } from './site.ts';
 
 let site: Site;
 afterEach(() => site.stop());
-
-const FOUR = ['smtx-01', 'smtx-02', 'smtx-03', 'smtx-04'];
 
 for (const shape of ['sdk', 'docs'] as const) {
   test(`four hosts go out one at a time, and everything is as it was, by ${shape} answers`, async () => {
     site = await Site.start(shape);
     const report = await site.report(
-      await site.session({
-        hosts: FOUR,
-        budget: { maxConcurrentHosts: 2 },
-        instances: { mode: 'live-then-stop', return: true },
-      }),
+      await site.session({ ...ONE, hosts: FOUR, budget: { maxConcurrentHosts: 2 } }),
     );
 
     assert.equal(report.state, 'MAINTENANCE_DONE', report.reason);
@@ -30,3 +24,121 @@ for (const shape of ['sdk', 'docs'] as const) {
     assert.equal(site.callsOf('enter-maintance-mode'), 4);
   });
 }
+
+test('what was moved away stays there, unless the session wants it back', async () => {
+  site = await Site.start();
+  const report = await site.report(
+    await site.session({ hosts: ['smtx-01'], instances: { mode: 'live-then-stop' } }),
+  );
+  assert.equal(report.state, 'MAINTENANCE_DONE', report.reason);
+  assert.deepEqual(report.instances, { total: 3, moved: 2, stopped: 1 });
+  assert.deepEqual(site.objections({ changed: ['web', 'protected', 'off', 'in-recycle-bin'] }), []);
+  assert.equal(site.fake.vm('gpu').status, 'RUNNING');
+});
+
+test('a host with a VM that may not be shut down is held before anything is touched, by the name of the VM', async () => {
+  site = await Site.start();
+  const session = await site.session({ ...ONE, instances: { mode: 'live', return: true } });
+  const { held } = await site.until(session, ({ hosts }) => hosts.held === 1);
+  assert.deepEqual([held[0]?.code, held[0]?.step], ['HostBlocked', 'precheck']);
+  assert.match(held[0]?.message ?? '', /gpu: .*live.*pre-check says it has to be shut down/);
+  assert.deepEqual([site.audit(), site.objections()], [[], []]);
+
+  site.fake.vm('gpu').pinned = undefined;
+  await session.signal('continue');
+  const report = await site.report(session);
+  assert.equal(report.state, 'MAINTENANCE_DONE', report.reason);
+  assert.deepEqual(site.audit('vm.shut-down'), []);
+  assert.deepEqual(site.objections(), []);
+});
+
+test('one VM may be allowed to be shut down by its name', async () => {
+  site = await Site.start();
+  const instances = { mode: 'live', overrides: { gpu: 'stop' }, return: true } as const;
+  const report = await site.report(await site.session({ ...ONE, instances }));
+  assert.equal(report.state, 'MAINTENANCE_DONE', report.reason);
+  assert.deepEqual(site.objections(), []);
+  assert.deepEqual(site.takeWorked(), { worked: ['smtx-01'], wrong: [] });
+});
+
+test('a VM that somebody touches during the maintenance is left to them, and the report says why', async () => {
+  site = await Site.start();
+  site.workMs = 6_000;
+  const session = await site.session(ONE);
+  await site.workedOn('smtx-01');
+  const { tower } = site.fake;
+  tower.migrate(site.fake.vm('web'), site.fake.host('smtx-04'));
+  site.fake.vm('protected').status = 'STOPPED';
+  const report = await site.report(session);
+
+  assert.equal(report.state, 'MAINTENANCE_DONE', report.reason);
+  assert.deepEqual(report.warnings.filter((text) => text.includes('is left as it is')).sort(), [
+    'protected is left as it is: VM_STATE_CHANGED',
+    'web is left as it is: VM_HOST_CHANGED',
+  ]);
+  assert.deepEqual(site.objections({ changed: ['web', 'protected'] }), []);
+  assert.equal(site.fake.vm('web').host, site.fake.host('smtx-04').id);
+});
+
+test('a host is left alone while somebody else has another one of its cluster out', async () => {
+  site = await Site.start();
+  const { tower } = site.fake;
+  tower.enter(site.fake.host('smtx-02'), []);
+  const session = await site.session(ONE);
+  const { held } = await site.until(session, ({ hosts }) => hosts.held === 1);
+  assert.equal(held[0]?.code, 'HostBlocked');
+  assert.match(held[0].message, /smtx-02, of the same cluster cluster-1, is MAINTENANCE_MODE/);
+  const back = tower.takenFrom(site.fake.host('smtx-02')).map(({ vm }) => vm.localId);
+  tower.exit(site.fake.host('smtx-02'), { start: [], live: back, offline: [] });
+  await session.signal('continue');
+  const report = await site.report(session);
+  assert.equal(report.state, 'MAINTENANCE_DONE', report.reason);
+  assert.deepEqual(site.objections(), []);
+});
+
+describe('a session that is cancelled puts its host and all its VMs back', () => {
+  const cancelledAt = async (call: string, slow: 'precheckMs' | 'enterMs' | 'exitMs'): Promise<string[]> => {
+    site = await Site.start();
+    site.fake.tower.timings[slow] = 5_000;
+    const held = site.fake.hold(call, 'after');
+    const session = await site.session(ONE);
+    await held.arrived;
+    held.release();
+    await session.signal('cancel', { reason: 'the spare parts are late' });
+    const report = await site.report(session);
+    assert.equal(report.state, 'MAINTENANCE_CANCELLED', report.reason);
+    assert.deepEqual(site.objections(), []);
+    return site.audit('host.maintenance');
+  };
+
+  test('during the pre-check', async () => {
+    assert.deepEqual(await cancelledAt('enter-maintenance-mode-precheck', 'precheckMs'), []);
+  });
+
+  test('while its mark is made', async () => {
+    assert.deepEqual(await cancelledAt('create-label', 'precheckMs'), []);
+  });
+
+  test('while it enters, which CloudTower does not break off', async () => {
+    assert.deepEqual(await cancelledAt('enter-maintance-mode', 'enterMs'), ['smtx-01']);
+  });
+
+  test('while what can be given back is asked', async () => {
+    await cancelledAt('exit-maintance-mode-precheck-result', 'exitMs');
+  });
+
+  test('while it leaves', async () => {
+    await cancelledAt('exit-maintance-mode', 'exitMs');
+  });
+
+  test('while it is worked on', async () => {
+    site = await Site.start();
+    site.workMs = 4_000;
+    const session = await site.session(ONE);
+    await site.workedOn('smtx-01');
+    await session.signal('cancel', {});
+    const report = await site.report(session);
+    assert.equal(report.state, 'MAINTENANCE_CANCELLED', report.reason);
+    assert.deepEqual(site.objections(), []);
+  });
+});

@@ -1,9 +1,21 @@
 /** A CloudTower of its own, and workers that take its hosts out. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { FakeCloudTower } from '../../fakes/cloudtower/server.ts';
 import type { Shape } from '../../fakes/cloudtower/calls.ts';
 import type { AuditEntry } from '../../fakes/cloudtower/state.ts';
 import { Stage, type StageParts } from '../stage.ts';
 import { FLEET } from './fleet.ts';
+
+export const FOUR = ['smtx-01', 'smtx-02', 'smtx-03', 'smtx-04'];
+
+/** A session that takes the host with a VM of each sort out, and wants everything back. */
+export const ONE = {
+  hosts: ['smtx-01'],
+  instances: { mode: 'live-then-stop' as const, return: true },
+};
+
+const PATIENCE_MS = 120_000;
+const POLL_MS = 50;
 
 /** Where a VM is, and how it stands. */
 type Places = Record<string, string>;
@@ -38,6 +50,15 @@ export class Site extends Stage {
     return this.fake.tower.audit
       .filter((entry) => event === undefined || entry.event === event)
       .map(({ event: what, subject }) => (event === undefined ? `${what} ${subject}` : subject));
+  }
+
+  /** Resolves when the host is worked on. */
+  async workedOn(host: string): Promise<void> {
+    const deadline = Date.now() + PATIENCE_MS;
+    while (!this.isWorkedOn(host)) {
+      if (Date.now() > deadline) throw new Error(`${host} was never worked on`);
+      await sleep(POLL_MS);
+    }
   }
 
   callsOf(call: string): number {

@@ -26,17 +26,20 @@ export interface CallFault {
   times?: number;
 }
 
-/** A call that waits: `arrived` when it has come, and it goes on after `release`. */
-export interface Held {
+/** A call that waits: `arrived` when it has come. */
+interface Held {
   arrived: Promise<void>;
+  /** It goes on. */
   release: () => void;
+  /** It goes no further: its connection is cut. */
+  cut: () => void;
 }
 
 interface Hold {
   call: string;
   when: 'before' | 'after';
   arrive: () => void;
-  released: Promise<void>;
+  verdict: Promise<'goes on' | 'is cut'>;
 }
 
 interface Answer {
@@ -139,11 +142,19 @@ export class FakeCloudTower {
   /** The next such call waits before or after it is carried out. */
   hold(call: string, when: Hold['when']): Held {
     let arrive = (): void => undefined;
-    let release = (): void => undefined;
+    let decide = (_: 'goes on' | 'is cut'): void => undefined;
     const arrived = new Promise<void>((resolve) => (arrive = resolve));
-    const released = new Promise<void>((resolve) => (release = resolve));
-    this.#holds.push({ call, when, arrive, released });
-    return { arrived, release };
+    const verdict = new Promise<'goes on' | 'is cut'>((resolve) => (decide = resolve));
+    this.#holds.push({ call, when, arrive, verdict });
+    return {
+      arrived,
+      release: () => {
+        decide('goes on');
+      },
+      cut: () => {
+        decide('is cut');
+      },
+    };
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -156,26 +167,26 @@ export class FakeCloudTower {
       makeTrouble(this.trouble, response);
       return;
     }
-    await this.#wait(name, 'before');
-    // Whoever asked is gone, and the call with it.
-    if (request.socket.destroyed) return;
-    const fault = this.#takeFault(name);
-    const answer = fault && !fault.isDone ? undefined : this.#answer(request, name, path, body);
-    await this.#wait(name, 'after');
-    const { status, body: words } = faultyAnswer(fault, path) ?? answer ?? { status: 0, body: undefined };
-    if (status === 0) {
+    const isCutBefore = await this.#isCut(name, 'before');
+    const fault = isCutBefore ? undefined : this.#takeFault(name);
+    const isDone = !isCutBefore && (!fault || fault.isDone === true);
+    const answer = isDone ? this.#answer(request, name, path, body) : undefined;
+    const isCut = isCutBefore || (await this.#isCut(name, 'after'));
+    const told = isCut ? undefined : fault ? faultyAnswer(fault, path) : answer;
+    if (!told) {
       response.destroy();
       return;
     }
-    entry.status = status;
-    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(words));
+    entry.status = told.status;
+    response.writeHead(told.status, { 'content-type': 'application/json' }).end(JSON.stringify(told.body));
   }
 
-  async #wait(call: string, when: Hold['when']): Promise<void> {
+  /** Waits where somebody holds such a call. */
+  async #isCut(call: string, when: Hold['when']): Promise<boolean> {
     const at = this.#holds.findIndex((hold) => hold.call === call && hold.when === when);
     const [hold] = at === -1 ? [] : this.#holds.splice(at, 1);
     hold?.arrive();
-    await hold?.released;
+    return (await hold?.verdict) === 'is cut';
   }
 
   #takeFault(name: string): CallFault | undefined {
@@ -229,10 +240,8 @@ export class FakeCloudTower {
   }
 }
 
-function faultyAnswer(fault: CallFault | undefined, path: string): Answer | undefined {
-  if (!fault) return undefined;
-  return fault.error ? errorAnswer(fault.error, path) : { status: 0, body: undefined };
-}
+const faultyAnswer = ({ error }: CallFault, path: string): Answer | undefined =>
+  error && errorAnswer(error, path);
 
 const errorAnswer = (
   { status, message, code }: { status: number; message: string; code?: string | undefined },
