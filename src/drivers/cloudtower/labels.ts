@@ -2,12 +2,14 @@
  * Our marks, as labels: `haulout` is the key, the mark is the value, and the label stands on the host and on the VMs that
  * were stopped for it. CloudTower keeps nothing off a host but in maintenance.
  */
-import { unlessGone } from '../gone.ts';
+import { MaintenanceError } from '../../core/errors.ts';
+import { parseMark } from '../../core/mark.ts';
 import type { CallContext } from '../driver.ts';
+import { isGone, unlessGone } from '../gone.ts';
 import type { Api } from './api.ts';
 import { LABEL_KEY } from './inventory.ts';
 import type { Tasks } from './tasks.ts';
-import { createdLabel, label, labelUse, startedTasks, type Label } from './wire.ts';
+import { createdLabel, labelUse, startedTasks, type Label, type LabelUse } from './wire.ts';
 
 /** What a label stands on, by ids. */
 type Bearers = { hosts: { id: string } } | { vms: { id_in: readonly string[] } };
@@ -22,22 +24,27 @@ export class Labels {
   }
 
   async put(value: string, on: Bearers, context: CallContext): Promise<void> {
-    const id = (await this.#find(value, context)) ?? (await this.#create(value, context));
-    await this.#change('add-labels-to-resources', id, on, context);
+    const labels = await this.#api.list('labels', { key: LABEL_KEY }, labelUse, context);
+    for (const one of labels) if (isLeftOver(one) && one.value !== value) await this.#delete(one, context);
+    const known = labels.find((one) => one.value === value);
+    const id = known?.id ?? (await this.#create(value, context));
+    try {
+      await this.#change('add-labels-to-resources', id, on, context);
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      throw new MaintenanceError('PlatformBusy', `the label ${value} was deleted again`, { cause: error });
+    }
   }
 
   /** Takes a label off; one that stands on nothing any more is deleted. */
   async take({ id }: Pick<Label, 'id'>, off: Bearers, context: CallContext): Promise<void> {
     await unlessGone(this.#change('remove-labels-from-resources', id, off, context));
     const uses = await this.#api.list('labels', { id }, labelUse, context);
-    if (uses.some(({ total_num }) => total_num === 0)) {
-      await unlessGone(this.#api.change('delete-label', { where: { id } }, startedTasks, context));
-    }
+    for (const one of uses) if (one.total_num === 0) await this.#delete(one, context);
   }
 
-  async #find(value: string, context: CallContext): Promise<string | undefined> {
-    const [found] = await this.#api.list('labels', { key: LABEL_KEY, value }, label, context);
-    return found?.id;
+  async #delete({ id }: LabelUse, context: CallContext): Promise<void> {
+    await unlessGone(this.#api.change('delete-label', { where: { id } }, startedTasks, context));
   }
 
   async #create(value: string, context: CallContext): Promise<string> {
@@ -54,3 +61,7 @@ export class Labels {
     }
   }
 }
+
+/** A mark that was taken off, by somebody who could not delete it any more. */
+const isLeftOver = ({ value, total_num }: LabelUse): boolean =>
+  total_num === 0 && parseMark(value) !== undefined;

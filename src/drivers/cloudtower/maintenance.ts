@@ -146,14 +146,19 @@ export class Maintenance {
     return this.#running(kind, name, await this.#parts.site.lookAtHost(name, context), context);
   }
 
+  /** Where CloudTower does not know the task any more, the host says whether it is still on its way. */
   async poll(
     kind: 'enter' | 'exit',
     { id, subject }: PlatformTask,
     context: CallContext,
   ): Promise<TaskStatus> {
-    if (id !== NO_TASK) return this.#parts.tasks.status(kind, id, context);
-    const isOnTheWay = kind === 'enter' && isEntering(await this.#parts.site.lookAtHost(subject, context));
-    return isOnTheWay ? { state: 'running', detail: 'ENTERING_MAINTENANCE_MODE' } : { state: 'vanished' };
+    const { tasks, site } = this.#parts;
+    const status: TaskStatus = id === NO_TASK ? { state: 'vanished' } : await tasks.status(kind, id, context);
+    if (status.state !== 'vanished') return status;
+    const info = await site.lookAtHost(subject, context);
+    const isOnItsWay =
+      kind === 'enter' ? isEntering(info) : isInMaintenance(info) && info.entityAsyncStatus !== undefined;
+    return isOnItsWay ? { state: 'running', detail: `${subject} is ${info.host_state?.state}` } : status;
   }
 
   /** A check that does not come to its end is asked about as a task, too. */

@@ -20,11 +20,16 @@ const oneOrListed = <T extends z.ZodType>(schema: T): z.ZodType<z.output<T>> =>
 
 const named = z.object({ id: z.string(), name: z.string() });
 
-export const label = z.object({ id: z.string(), key: z.string(), value: optional(z.string()) });
+const label = z.object({ id: z.string(), key: z.string(), value: optional(z.string()) });
 export type Label = z.output<typeof label>;
 
-/** How often a label stands on something. */
-export const labelUse = z.object({ id: z.string(), total_num: optional(z.number()) });
+/** A label by itself, with how often it stands on something. */
+export const labelUse = z.object({
+  id: z.string(),
+  value: optional(z.string()),
+  total_num: optional(z.number()),
+});
+export type LabelUse = z.output<typeof labelUse>;
 
 export const host = z.object({
   id: z.string(),

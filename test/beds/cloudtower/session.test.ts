@@ -142,3 +142,25 @@ describe('a session that is cancelled puts its host and all its VMs back', () =>
     assert.deepEqual(site.objections(), []);
   });
 });
+
+test('a host costs a bounded number of calls, and so does a minute of waiting', async () => {
+  site = await Site.start();
+  site.fake.tower.timings.enterMs = 40_000;
+  const held = site.fake.hold('enter-maintance-mode', 'after');
+  const session = await site.session(ONE);
+  await held.arrived;
+  held.release();
+  const before = site.callsOf('get-tasks');
+  const report = await site.report(session);
+  assert.equal(report.state, 'MAINTENANCE_DONE', report.reason);
+  const polls = site.callsOf('get-tasks') - before;
+  const others = site.fake.calls.length - polls;
+  assert.ok(polls <= 45, `${polls} polls in 40 s of entering and a few of leaving`);
+  assert.ok(others <= 100, `${others} calls beside these: ${JSON.stringify(countsOf(site.fake.calls))}`);
+});
+
+function countsOf(calls: readonly { call: string }[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { call } of calls) counts[call] = (counts[call] ?? 0) + 1;
+  return counts;
+}

@@ -253,16 +253,22 @@ describe('a task', () => {
   });
 
   test('that vanishes is followed by what the host says, and never started again', async () => {
-    fake.tower.timings.enterMs = 1_500;
-    fake.tower.taskFaults.push({ mutation: 'enterMaintenanceMode', kind: 'vanish' });
+    Object.assign(fake.tower.timings, { enterMs: 1_000, exitMs: 1_000 });
+    fake.tower.taskFaults.push(
+      { mutation: 'enterMaintenanceMode', kind: 'vanish' },
+      { mutation: 'exitMaintenanceMode', kind: 'vanish' },
+    );
     const task = await enter('gpu');
-    assert.deepEqual(await ended(task), { state: 'vanished' });
+    assert.ok(task);
+    assert.equal((await driver.pollTask(task, context)).state, 'running');
     const found = await driver.findTask('enter', HOST, context);
-    assert.ok(found);
     assert.deepEqual(await enter('gpu'), found);
-    assert.deepEqual(await ended(found), { state: 'vanished' });
+    assert.deepEqual([await ended(found), await ended(task)], Array(2).fill({ state: 'vanished' }));
     assert.equal((await driver.inspect(HOST, context)).host.standing, 'maintenance');
     assert.equal(callsOf('enter-maintance-mode'), 1);
+
+    assert.deepEqual(await ended(await driver.exit(HOST, mark, context)), { state: 'vanished' });
+    assert.equal((await driver.inspect(HOST, context)).host.standing, 'in-service');
   });
 
   test('that runs is found by its host, whoever asks, and no second one is started', async () => {
@@ -363,5 +369,23 @@ describe('labels', () => {
     await assert.rejects(driver.cordon(HOST, mark, PLAIN_REQUEST, context), withCode('PlatformError'));
     await driver.cordon(HOST, mark, PLAIN_REQUEST, context);
     assert.equal(callsOf('create-label'), 1);
+  });
+
+  test('of ours that stand on nothing are deleted by the next, and those of others are not', async () => {
+    fake.fail({ call: 'delete-label', error: { status: 500, message: 'timed out' } });
+    await driver.cordon(HOST, mark, PLAIN_REQUEST, context);
+    await assert.rejects(driver.uncordon(HOST, mark, context), withCode('PlatformError'));
+    fake.tower.createLabel('haulout', 'to be serviced');
+    const other = { ...mark, host: 'smtx-02' };
+    await driver.cordon('smtx-02', other, PLAIN_REQUEST, context);
+    assert.deepEqual(
+      [...fake.tower.labels.values()].map(({ value }) => value),
+      ['to be serviced', formatMark(other)],
+    );
+  });
+
+  test('that are deleted before they are set are made anew at the next try', async () => {
+    fake.fail({ call: 'add-labels-to-resources', error: { status: 404, message: 'Label not found' } });
+    await assert.rejects(driver.cordon(HOST, mark, PLAIN_REQUEST, context), withCode('PlatformBusy'));
   });
 });

@@ -121,6 +121,7 @@ export class Tower {
   /** @param uuids local ids of the VMs to be shut down */
   enter(host: FakeHost, uuids: readonly string[]): FakeTask {
     this.#expectInUse(host);
+    this.#expectOthersIn(host);
     const vms = this.#on(host);
     for (const uuid of uuids) {
       if (!vms.some(({ localId, status }) => localId === uuid && status !== 'STOPPED')) {
@@ -304,6 +305,9 @@ export class Tower {
     if (!host.status.startsWith('CONNECTED')) throw new Refusal(400, `${host.name} is ${host.status}`);
     if (host.state !== 'IN_USE') throw new Refusal(400, `${host.name} is ${host.state}`);
     this.#expectFree(host);
+  }
+
+  #expectOthersIn(host: FakeHost): void {
     const out = [...this.hosts.values()].find(
       ({ cluster, state }) => cluster === host.cluster && state !== 'IN_USE',
     );
