@@ -17,7 +17,15 @@ import type {
 import type { PlatformDefinition } from '../platform.ts';
 import { abilityOf, obstaclesOf } from './abilities.ts';
 import { Api } from './api.ts';
-import { isEntering, isInMaintenance, markLabelOf, toGroup, toHost, toInstance } from './inventory.ts';
+import {
+  isEntering,
+  isInMaintenance,
+  isPlaced,
+  markLabelOf,
+  toGroup,
+  toHost,
+  toInstance,
+} from './inventory.ts';
 import { Labels } from './labels.ts';
 import { Maintenance } from './maintenance.ts';
 import { configSchema, findConnection, type CloudTowerConfig } from './settings.ts';
@@ -84,7 +92,7 @@ class CloudTowerDriver implements Driver {
     const moving = await this.#site.moving(vms, context);
     return {
       hosts: hosts.map((info) => toHost(info, names)),
-      instances: vms.map((vm) => toInstance(vm, names, moving)),
+      instances: vms.filter(isPlaced).map((vm) => toInstance(vm, names, moving)),
       groups: groups.map(toGroup),
     };
   }

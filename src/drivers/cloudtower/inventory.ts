@@ -31,8 +31,7 @@ export function namesOf(hosts: readonly Pick<HostInfo, 'id' | 'name' | 'cluster'
   return new Map(hosts.map((one) => [one.id, counts.get(one.name) === 1 ? one.name : pathOf(one)]));
 }
 
-export const pathOf = ({ name, cluster }: Pick<HostInfo, 'name' | 'cluster'>): string =>
-  `${cluster.name}/${name}`;
+const pathOf = ({ name, cluster }: Pick<HostInfo, 'name' | 'cluster'>): string => `${cluster.name}/${name}`;
 
 export function toHost(info: HostInfo, names: Names): Host {
   const reason = markLabelOf(info)?.value;
@@ -78,15 +77,16 @@ export const markLabelOf = ({ labels }: { labels: readonly Label[] }): Label | u
 /** @param moving ids of VMs that a task takes elsewhere now */
 export function toInstance(info: VmInfo, names: Names, moving: ReadonlySet<string>): Instance {
   const reason = markLabelOf(info)?.value;
+  const mark = parseMark(reason);
   return {
     id: info.id,
     name: info.name,
-    host: info.host === undefined ? '' : (names.get(info.host.id) ?? info.host.name),
+    host: info.host === undefined ? (mark?.host ?? '') : (names.get(info.host.id) ?? info.host.name),
     state: stateOf(info, moving),
     resources: { vcpus: info.vcpu, memoryMb: Math.ceil(info.memory / MIB), diskGb: 0 },
     groups: info.vm_placement_group.map(({ id }) => id),
     requires: info.cluster === undefined ? {} : { cluster: info.cluster.name },
-    ...(parseMark(reason) && reason !== undefined ? { stoppedBy: reason } : {}),
+    ...(mark && reason !== undefined ? { stoppedBy: reason } : {}),
   };
 }
 
@@ -101,8 +101,12 @@ function stateOf({ id, status }: VmInfo, moving: ReadonlySet<string>): InstanceS
   return moving.has(id) ? 'moving' : (STATES[status] ?? 'error');
 }
 
-/** VMs that are somewhere: one without a host takes nothing of any. */
-export const isPlaced = ({ host, status }: VmInfo): boolean => host !== undefined && status !== 'DELETED';
+/**
+ * VMs that belong to a host. One that is off may have none: it takes nothing of any, but if we have stopped it, it is that
+ * of its mark.
+ */
+export const isPlaced = (info: VmInfo): boolean =>
+  info.host !== undefined || parseMark(markLabelOf(info)?.value) !== undefined;
 
 const POLICIES: Readonly<Record<string, GroupPolicy>> = {
   MUST_DIFFERENT: 'anti-affinity',

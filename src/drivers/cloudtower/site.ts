@@ -3,7 +3,7 @@ import { MaintenanceError } from '../../core/errors.ts';
 import { listed } from '../../core/listed.ts';
 import type { CallContext } from '../driver.ts';
 import type { Api, Where } from './api.ts';
-import { isPlaced, namesOf, type Names } from './inventory.ts';
+import { namesOf, type Names } from './inventory.ts';
 import { isOf, type Tasks } from './tasks.ts';
 import { cluster, host, vm, type HostInfo, type VmInfo } from './wire.ts';
 
@@ -43,7 +43,8 @@ export class Site {
   }
 
   async vms(where: Where, context: CallContext): Promise<VmInfo[]> {
-    return (await this.#api.list('vms', where, vm, context)).filter(isPlaced);
+    const found = await this.#api.list('vms', where, vm, context);
+    return found.filter(({ status }) => status !== 'DELETED');
   }
 
   async names(context: CallContext): Promise<Names> {
@@ -84,8 +85,8 @@ export class Site {
 
   /** A VM, wherever it is; undefined when it is gone. */
   async findVm(id: string, context: CallContext): Promise<VmInfo | undefined> {
-    const [found] = await this.#api.list('vms', { id }, vm, context);
-    return found?.status === 'DELETED' ? undefined : found;
+    const [found] = await this.vms({ id }, context);
+    return found;
   }
 
   /** Those of the VMs that a task takes elsewhere now. Only what CloudTower works on is asked about. */

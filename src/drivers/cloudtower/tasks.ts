@@ -22,6 +22,9 @@ const WORDS: Readonly<Partial<Record<TaskKind, RegExp>>> = {
   exit: /exit\w*[\s_]?(the\s)?maint/i,
 };
 
+/** A pre-check of entering is no entering. */
+const PRECHECK = /pre[\s_-]?check/i;
+
 /** Between two looks at a small task of CloudTower's own: this long at first, and twice as long each time. */
 const FIRST_REST_MS = 50;
 const LONGEST_REST_MS = 1_000;
@@ -62,7 +65,8 @@ export class Tasks {
 }
 
 export function isOf(kind: TaskKind, { resource_mutation, description }: TaskInfo): boolean {
-  return WORDS[kind]?.test(resource_mutation ?? description ?? '') === true;
+  const what = resource_mutation ?? description ?? '';
+  return WORDS[kind]?.test(what) === true && !PRECHECK.test(what);
 }
 
 /** Any other is a PlatformError. */

@@ -130,6 +130,5 @@ export const exitPrecheckResult = oneOrListed(
     offlineMigrateVms: list(takenVm),
   }),
 );
-export type ExitPrecheckResult = z.output<typeof exitPrecheckResult>;
 
 export const errorBody = z.object({ message: z.string(), code: optional(z.string()) });

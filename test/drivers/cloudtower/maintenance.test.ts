@@ -155,6 +155,20 @@ for (const shape of ['sdk', 'docs'] as const) {
       assert.deepEqual(fake.tower.labelsOn(idOf('gpu')), []);
     });
 
+    test('a VM that has no host while it is off is known by its mark, and given back', async () => {
+      fake.tower.hidesHostsOfStopped = true;
+      await done(await enter('gpu'));
+      const { instances } = await driver.inventory(context);
+      assert.ok(!instances.some(({ name }) => name === 'off'));
+      const gpu = instances.find(({ name }) => name === 'gpu');
+      assert.deepEqual([gpu?.host, gpu?.stoppedBy], [HOST, formatMark(mark)]);
+      assert.deepEqual(await driver.locate(idOf('gpu'), context), gpu);
+      const plan = await driver.planExit?.(HOST, context);
+      assert.deepEqual([plan?.start, plan?.changed], [[refOf('gpu')], []]);
+      await done(await driver.exit(HOST, mark, context));
+      assert.equal(fake.vm('gpu').status, 'RUNNING');
+    });
+
     test('a VM that somebody has touched meanwhile is left to them, and it is said why', async () => {
       await done(await enter('gpu'));
       await done(await driver.move(idOf('web'), { how: 'live', target: 'smtx-04' }, context));
@@ -281,6 +295,12 @@ describe('a task', () => {
     assert.equal(callsOf('enter-maintance-mode'), 1);
     const status = await driver.pollTask(task, context);
     assert.ok(status.state === 'running' && status.progress === 0, JSON.stringify(status));
+  });
+
+  test('of a pre-check is not one of entering', async () => {
+    fake.tower.timings.precheckMs = 3_600_000;
+    await driver.check?.(HOST, context);
+    assert.equal(await driver.findTask('enter', HOST, context), undefined);
   });
 
   test('of leaving is found, too', async () => {

@@ -189,7 +189,8 @@ function vms(tower: Tower): object[] {
 
 function recordOfVm(tower: Tower, vm: FakeVm): object {
   const host = tower.hosts.get(vm.host);
-  return vmRecord(vm, host, clusterOf(tower, host), tower.labelsOn(vm.id));
+  const isHidden = tower.hidesHostsOfStopped && vm.status === 'STOPPED';
+  return vmRecord(vm, isHidden ? undefined : host, clusterOf(tower, host), tower.labelsOn(vm.id));
 }
 
 function tasks(tower: Tower): object[] {

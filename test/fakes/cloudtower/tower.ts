@@ -59,6 +59,8 @@ export class Tower {
   readonly audit: AuditEntry[] = [];
   readonly timings: Timings = { precheckMs: 0, enterMs: 0, exitMs: 0, moveMs: 0, powerMs: 0, labelMs: 0 };
   readonly taskFaults: TaskFault[] = [];
+  /** A VM that is off is told of as one without a host. */
+  hidesHostsOfStopped = false;
   readonly #tasks = new Map<string, FakeTask>();
   readonly #taken = new Map<string, Taken[]>();
   /** What pre-checks have found, by the id of their task. */
