@@ -61,6 +61,23 @@ test('one VM may be allowed to be shut down by its name', async () => {
   assert.deepEqual(site.takeWorked(), { worked: ['smtx-01'], wrong: [] });
 });
 
+test('what has come since the pre-check is found by another one, once that is older than a minute', async () => {
+  site = await Site.start();
+  const { timings } = site.fake.tower;
+  timings.labelMs = 65_000;
+  const held = site.fake.hold('create-label', 'after');
+  const session = await site.session(ONE);
+  await held.arrived;
+  timings.labelMs = 0;
+  site.fake.vm('web').pinned = 'it was given a GPU';
+  held.release();
+  const report = await site.report(session);
+  assert.equal(report.state, 'MAINTENANCE_DONE', report.reason);
+  assert.deepEqual(site.audit('vm.shut-down').sort(), ['gpu', 'web']);
+  assert.equal(site.audit('host.entering').length, 1, 'it was found before the host was touched');
+  assert.deepEqual(site.objections(), []);
+});
+
 test('a VM that somebody touches during the maintenance is left to them, and the report says why', async () => {
   site = await Site.start();
   site.workMs = 6_000;
