@@ -407,5 +407,9 @@ describe('labels', () => {
   test('that are deleted before they are set are made anew at the next try', async () => {
     fake.fail({ call: 'add-labels-to-resources', error: { status: 404, message: 'Label not found' } });
     await assert.rejects(driver.cordon(HOST, mark, PLAIN_REQUEST, context), withCode('PlatformBusy'));
+    fake.tower.labels.clear();
+    await driver.cordon(HOST, mark, PLAIN_REQUEST, context);
+    assert.equal((await driver.inspect(HOST, context)).host.standing, 'cordoned');
+    assert.equal(callsOf('create-label'), 2);
   });
 });
