@@ -11,11 +11,20 @@ import { ConstraintStore } from '../../src/constraint-store.ts';
 import { constraintShard } from '../../src/core/constraints.ts';
 import { HostTable } from '../../src/core/host-table.ts';
 import { sessionSpec, type SessionInput } from '../../src/core/session-spec.ts';
-import { constraintsWorkflowId, hostWorkflowId, MAINTENANCE_QUEUE, WORKFLOWS } from '../../src/names.ts';
+import {
+  constraintsWorkflowId,
+  deliveryWorkflowId,
+  dialogueWorkflowId,
+  hostWorkflowId,
+  MAINTENANCE_QUEUE,
+  WORKFLOWS,
+} from '../../src/names.ts';
 import type { Carried } from '../../workflows/session/session-record.ts';
 import { groupConstraintOf } from './constraints.ts';
 import { SITE, startEngine, type Engine } from './engine.ts';
 import { fleetOf, WORK } from './fleets.ts';
+import { SILENT, startTenants, type Tenants } from './tenants.ts';
+import { Windows } from './windows.ts';
 
 const directory = path.join(import.meta.dirname, '../histories', packageJson.version);
 
@@ -155,6 +164,62 @@ async function recordConstraints(engine: Engine): Promise<void> {
   await save('constraints', workflow.getHandle(first.workflowId));
 }
 
+/** Of two projects one agrees to everything, and the other is silent until its host is held. */
+async function recordProjects(engine: Engine, tenants: Tenants): Promise<void> {
+  tenants.opinions.set('blue', SILENT);
+  const session = await engine.start({
+    hosts: ONE,
+    actions: [WORK],
+    projects: { replyWithin: '15s', makeRoomWithin: '15s' },
+  });
+  await engine.until(session, ({ hosts }) => hosts.held === 1, PATIENCE_MS);
+  await save('host-held-by-silence', hostOf(engine, 'compute-01'));
+  tenants.opinions.delete('blue');
+  await session.signal('continue');
+  await ended(session);
+  await save('session-asking-projects', session);
+  await save('host-asking-projects', hostOf(engine, 'compute-01'));
+  const { workflow } = engine.client;
+  await save('dialogue', workflow.getHandle(dialogueWorkflowId(session.workflowId, 'red')));
+  const [told] = tenants.notices;
+  const delivery = workflow.getHandle(deliveryWorkflowId(told?.id ?? '', 'tenants'));
+  await ended(delivery);
+  await save('delivery', delivery);
+}
+
+async function recordCalledOff(engine: Engine): Promise<void> {
+  const session = await engine.start({
+    hosts: ['compute-02'],
+    actions: [{ plugin: 'approval', type: 'host' }],
+    projects: {},
+    workflow: 'vnf',
+  });
+  const isAsked = (what: string): boolean => what.includes('approval');
+  await engine.until(session, ({ blockedBy }) => blockedBy.some(isAsked), PATIENCE_MS);
+  await session.signal('cancel', { reason: 'recorded' });
+  await ended(session);
+  await save('session-called-off', session);
+  await save('host-called-off', hostOf(engine, 'compute-02'));
+}
+
+/** The platform keeps the session waiting, and is left open by another one that is terminated. */
+async function recordWindows(engine: Engine, windows: Windows): Promise<void> {
+  windows.waitsFor = 'a controller';
+  const session = await engine.start({ hosts: ONE });
+  await engine.until(session, ({ blockedBy }) => blockedBy.includes('a controller'));
+  windows.waitsFor = undefined;
+  await ended(session);
+  await save('session-with-window', session);
+  windows.open.add(session.workflowId);
+  const reconcile = await engine.client.workflow.start(WORKFLOWS.reconcile, {
+    taskQueue: MAINTENANCE_QUEUE,
+    workflowId: 'reconcile',
+    args: [{ site: SITE }],
+  });
+  await ended(reconcile);
+  await save('reconcile-window', reconcile);
+}
+
 const hostOf = (engine: Engine, name: string): WorkflowHandle =>
   engine.client.workflow.getHandle(hostWorkflowId(SITE, name));
 
@@ -186,6 +251,23 @@ async function withFleet(record: (engine: Engine) => Promise<void>): Promise<voi
   }
 }
 
+/** Four hosts with an instance of either project on each. */
+async function withTenants(record: (engine: Engine, tenants: Tenants) => Promise<void>): Promise<void> {
+  const tenants = await startTenants();
+  const { instances, ...fleet } = fleetOf(4, 2);
+  const engine = await startEngine(
+    { ...fleet, instances: { ...instances, projects: ['red', 'blue'] } },
+    (config) => tenants.told(config),
+  );
+  tenants.speakThrough(engine.client);
+  try {
+    await record(engine, tenants);
+  } finally {
+    await engine.stop();
+    await tenants.close();
+  }
+}
+
 await mkdir(directory, { recursive: true });
 await withFleet(async (engine) => {
   await recordDone(engine);
@@ -198,3 +280,13 @@ await withFleet(async (engine) => {
   await recordConstraints(engine);
 });
 await withFleet(recordHeldForRoom);
+
+await withTenants(async (engine, tenants) => {
+  await recordProjects(engine, tenants);
+  await recordCalledOff(engine);
+});
+
+const windows = new Windows();
+windows.install();
+await withFleet((engine) => recordWindows(engine, windows));
+windows.remove();

@@ -1,64 +1,21 @@
 /** A platform that wants to know of a session before it gives any host, and when the last is back. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { MaintenanceError } from '../../src/core/errors.ts';
-import type { Driver } from '../../src/drivers/driver.ts';
-import { simulator } from '../../src/drivers/simulator/driver.ts';
 import { hostWorkflowId, MAINTENANCE_QUEUE, WORKFLOWS } from '../../src/names.ts';
 import type { ReconcileReport } from '../../workflows/reconcile.ts';
 import { reportOf, SITE, startEngine, type Engine } from '../support/engine.ts';
 import { fleetOf, WORK } from '../support/fleets.ts';
+import { Windows } from '../support/windows.ts';
 
 const PATIENCE_MS = 60_000;
 
-/** The platform answers so late when nothing has changed. */
-const LOOK_MS = 200;
-
-/** As a platform keeps it: who has it open, and who keeps those waiting that come to it. */
-class Windows {
-  readonly open = new Set<string>();
-  /** In order: `open a`, `close a`. */
-  readonly log: string[] = [];
-  waitsFor: string | undefined;
-  refusal: MaintenanceError | undefined;
-
-  over(driver: Driver): Driver {
-    return Object.assign(driver, {
-      openWindow: async ({ session }) => {
-        if (!this.open.has(session)) this.log.push(`open ${session}`);
-        this.open.add(session);
-        return { id: session, kind: 'open', subject: session };
-      },
-      closeWindow: async ({ session }) => {
-        if (this.refusal) throw this.refusal;
-        this.open.delete(session);
-        this.log.push(`close ${session}`);
-        return undefined;
-      },
-      openWindows: async () => [...this.open].map((session) => ({ session })),
-      pollTask: this.#pollingOpen(driver),
-    } satisfies Partial<Driver>);
-  }
-
-  #pollingOpen(driver: Driver): Driver['pollTask'] {
-    const poll = driver.pollTask.bind(driver);
-    return async (task, context) => {
-      if (task.kind !== 'open') return poll(task, context);
-      if (this.waitsFor === undefined) return { state: 'done' };
-      await sleep(LOOK_MS);
-      return { state: 'running', detail: this.waitsFor, waited: true };
-    };
-  }
-}
-
 describe('a platform that is told of sessions', () => {
   const windows = new Windows();
-  const create = simulator.create.bind(simulator);
   let engine: Engine;
   before(async () => {
-    simulator.create = (...args) => windows.over(create(...args));
+    windows.install();
     engine = await startEngine(fleetOf(4, 2));
   });
   beforeEach(() => {
@@ -68,7 +25,7 @@ describe('a platform that is told of sessions', () => {
     windows.refusal = undefined;
   });
   after(async () => {
-    simulator.create = create;
+    windows.remove();
     await engine.stop();
   });
 
