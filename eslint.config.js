@@ -23,8 +23,21 @@ const zones = [
   {
     target: './src/drivers',
     from: '.',
-    except: ['./src/drivers', './src/core', './node_modules'],
-    message: 'A driver knows the contract and src/core.',
+    except: ['./src/drivers', './src/core', './src/kubernetes', './node_modules'],
+    message: 'A driver knows the contract, src/core and src/kubernetes.',
+  },
+  {
+    target: './src/kubernetes',
+    from: '.',
+    except: [
+      './src/kubernetes',
+      './src/core',
+      './src/drivers/gone.ts',
+      './src/drivers/platform.ts',
+      './src/drivers/transport.ts',
+      './node_modules',
+    ],
+    message: 'src/kubernetes knows src/core, and HTTP by src/drivers/transport.ts; no driver.',
   },
   {
     target: './src/notifications',

@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { STATUS_CODES } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Agent, errors as undici, request as send } from 'undici';
+import { Agent, type Dispatcher, errors as undici, ProxyAgent, request as send } from 'undici';
 import type { z } from 'zod';
 import { MaintenanceError } from '../core/errors.ts';
 import { parseJson } from '../core/json.ts';
@@ -35,6 +35,12 @@ export interface TransportOptions {
     verify?: boolean;
     /** PEM file of the CA to trust instead of those of the system. */
     caFile?: string;
+    /** The same, as PEM. */
+    ca?: string;
+    /** Certificate and key of this client, as PEM. */
+    client?: { cert: string; key: string };
+    /** Name that the certificate of the platform has to be for, where that is not the one in the address. */
+    serverName?: string;
     /** Where an operator names the CA of a certificate that is not trusted: `caFile of the site`. */
     caField?: string;
   };
@@ -42,6 +48,8 @@ export interface TransportOptions {
   interpret?: (answer: ErrorAnswer) => MaintenanceError | undefined;
   /** Passwords and the like, cut out of whatever an error quotes. Values of headers that carry tokens are too. */
   secrets?: () => readonly string[];
+  /** Address of an HTTP proxy to go through. */
+  proxy?: string;
   /** Longer answers are refused. @default 64 MiB */
   maxAnswerBytes?: number;
 }
@@ -95,23 +103,23 @@ interface RawAnswer extends Omit<Answer<unknown>, 'body'> {
 export class Transport {
   readonly #options: TransportOptions;
   readonly #base: string;
-  readonly #agent: Agent;
+  readonly #agent: Dispatcher;
 
   /** Throws when the address is no URL, or the CA file cannot be read. */
   constructor(options: TransportOptions) {
     this.#options = options;
     this.#base = new URL(options.url).href.replace(/\/+$/, '');
-    this.#agent = new Agent({
-      connect: {
-        timeout: CONNECT_TIMEOUT_MS,
-        rejectUnauthorized: options.tls?.verify ?? true,
-        ...(options.tls?.caFile === undefined ? {} : { ca: readFileSync(options.tls.caFile, 'utf8') }),
-      },
+    const connect = { timeout: CONNECT_TIMEOUT_MS, ...tlsOptions(options.tls) };
+    const limits = {
       maxResponseSize: options.maxAnswerBytes ?? DEFAULT_MAX_ANSWER_BYTES,
       // The deadline of each try covers both.
       headersTimeout: 0,
       bodyTimeout: 0,
-    });
+    };
+    this.#agent =
+      options.proxy === undefined
+        ? new Agent({ connect, ...limits })
+        : new ProxyAgent({ uri: options.proxy, requestTls: connect, ...limits });
   }
 
   /**
@@ -256,6 +264,22 @@ export class Transport {
       .filter((secret) => secret !== '')
       .reduce((cleaned, secret) => cleaned.replaceAll(secret, '[secret]'), text);
   }
+}
+
+function tlsOptions({ verify = true, ca, caFile, client, serverName }: TransportOptions['tls'] = {}): {
+  rejectUnauthorized: boolean;
+  ca?: string;
+  cert?: string;
+  key?: string;
+  servername?: string;
+} {
+  return {
+    rejectUnauthorized: verify,
+    ...(ca === undefined ? {} : { ca }),
+    ...(caFile === undefined ? {} : { ca: readFileSync(caFile, 'utf8') }),
+    ...client,
+    ...(serverName === undefined ? {} : { servername: serverName }),
+  };
 }
 
 /** A failure that a read may be repeated after. */

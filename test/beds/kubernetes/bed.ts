@@ -1,0 +1,42 @@
+/** The cluster that `run.ts` has brought up: how to reach it, and its services one by one. */
+import { execFile } from 'node:child_process';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+const LONGEST_OUTPUT = 64 * 1024 * 1024;
+
+export type Service = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'kwok';
+
+/** State of the bed: programs, kubeconfig, logs. */
+export const BED =
+  process.env.BED ??
+  path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'haulout-beds/kubernetes');
+
+/** Of somebody who may do everything. */
+export const KUBECONFIG = path.join(BED, 'kubeconfig');
+
+/** Of each request that the API server has ended: one JSON text a line. */
+export const AUDIT_LOG = path.join(BED, 'log/audit.log');
+
+/** Resolves to what it prints. */
+export async function kubectl(...args: string[]): Promise<string> {
+  const { stdout } = await run(path.join(BED, 'bin/kubectl'), ['--kubeconfig', KUBECONFIG, ...args], {
+    maxBuffer: LONGEST_OUTPUT,
+  });
+  return stdout;
+}
+
+/** `kubectl apply` of objects, each with apiVersion and kind. */
+export async function apply(...objects: object[]): Promise<void> {
+  const child = run(path.join(BED, 'bin/kubectl'), ['--kubeconfig', KUBECONFIG, 'apply', '-f', '-']);
+  child.child.stdin?.end(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
+  await child;
+}
+
+/** Stops, kills or starts services; `start` resolves when they answer. */
+export async function service(action: 'start' | 'stop' | 'kill', ...names: Service[]): Promise<void> {
+  await run('bash', [path.join(import.meta.dirname, 'service.sh'), action, ...names]);
+}

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Builds and starts a real Kubernetes control plane without a container engine: etcd, kube-apiserver, controllers, scheduler,
+# and kwok in the place of kubelets; with the kinds of MOSK's node maintenance. What runs already is left as it is. Needs Go.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+for part in env ../processes build configure services; do . "$here/$part.sh"; done
+
+say() {
+  printf '[%3d s] %s\n' "$SECONDS" "$*"
+}
+
+mkdir -p "$BIN"
+build
+configure
+for service in etcd kube-apiserver kube-controller-manager kube-scheduler kwok; do
+  launch "$service"
+  await_service "$service"
+done
+kubectl apply -f "$here/crds" >/dev/null
+kubectl wait --for condition=established --timeout 60s -f "$here/crds" >/dev/null
+say "the bed is up: export KUBECONFIG=$BED/kubeconfig; stop it with $here/down.sh"
