@@ -47,10 +47,45 @@ const supervisor = z
   );
 export type SupervisorOptions = z.output<typeof supervisor>;
 
+const WHAT_TO_DO = ['block', 'evict'] as const;
+
+/** In the words of the maintenance requests of MOSK, and of `kubectl drain`. */
+const mosk = z.strictObject({
+  scope: z
+    .enum(['drain', 'os'])
+    .default('drain')
+    .describe('What is asked of the controllers: `os` says that nodes may be rebooted'),
+  release: z
+    .string()
+    .min(1)
+    .max(253)
+    .optional()
+    .describe('Release that the maintenance is for: controllers of another one wait'),
+  pods: z
+    .strictObject({
+      emptyDir: z
+        .enum(WHAT_TO_DO)
+        .default('block')
+        .describe(
+          'Pods whose data in emptyDir volumes is lost when they leave: block the node, or evict them',
+        ),
+      unmanaged: z
+        .enum(WHAT_TO_DO)
+        .default('block')
+        .describe('Pods that no controller makes anew elsewhere: block the node, or evict them'),
+      gracePeriod: duration
+        .optional()
+        .describe('Time that a pod has to end; absent: what the pod itself says'),
+    })
+    .prefault({}),
+});
+export type MoskOptions = z.output<typeof mosk>;
+
 /** Keys of a session, by the name of the platform that reads them. */
 export const platformOptions = {
   vsphere: vsphere.optional().describe('For sites of platform vsphere, and of what stands on it'),
   'vsphere-supervisor': supervisor.optional().describe('For sites of platform vsphere-supervisor'),
+  mosk: mosk.optional().describe('For sites of platform mosk'),
 };
 export type PlatformOptions = Partial<z.output<z.ZodObject<typeof platformOptions>>>;
 

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { MaintenanceError } from '../core/errors.ts';
 import { SettingsError } from '../drivers/platform.ts';
 import { type Call, Transport, type TransportOptions, wordsOf } from '../drivers/transport.ts';
-import { codeFor, failureOfWatch, interpret, isConflict } from './failure.ts';
+import { codeFor, failureOfWatch, interpret, isConflict, isExpired } from './failure.ts';
 import { pathOf, type KubernetesObject, type ObjectName, type Resource } from './resource.ts';
 
 /** Objects in one page of a list. */
@@ -225,6 +225,26 @@ export class KubernetesClient {
         () => undefined,
       );
     }
+  }
+
+  /**
+   * Waits until one of the objects changes after they were listed, and no longer than so many milliseconds. A server that
+   * cannot tell ends the wait too: look again.
+   */
+  async untilChanged<T extends KubernetesObject>(
+    resource: Resource<T>,
+    listed: Selection & { resourceVersion: string },
+    longestMs: number,
+    { signal }: CallContext,
+  ): Promise<void> {
+    const patience = AbortSignal.timeout(longestMs);
+    const context = { signal: AbortSignal.any([signal, patience]) };
+    try {
+      for await (const { type } of this.watch(resource, listed, context)) if (type !== 'BOOKMARK') return;
+    } catch (error) {
+      if (!isExpired(error)) throw error;
+    }
+    signal.throwIfAborted();
   }
 
   async close(): Promise<void> {

@@ -34,13 +34,17 @@ export async function* follow<T extends KubernetesObject>(
         resourceVersion = listed.resourceVersion;
         yield { type: 'listed', items: listed.items };
       }
+      let toldAnything = false;
       for await (const event of client.watch(resource, { ...selection, resourceVersion }, context)) {
         ({ resourceVersion } = event);
+        toldAnything = true;
         pauseMs = FIRST_PAUSE_MS;
         if (event.type !== 'BOOKMARK') {
           yield { type: event.type === 'DELETED' ? 'deleted' : 'put', item: event.object };
         }
       }
+      // What stands between may end every watch at once.
+      if (!toldAnything) await rest(pauseMs, signal);
     } catch (error) {
       if (isAborted(signal)) return;
       if (isExpired(error)) resourceVersion = undefined;

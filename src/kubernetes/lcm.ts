@@ -57,7 +57,6 @@ export const CLUSTER_REQUESTS: Resource<ClusterMaintenanceRequest> = {
   apiVersion,
   kind: 'ClusterMaintenanceRequest',
   plural: 'clustermaintenancerequests',
-  namespaced: false,
   schema: clusterRequest,
 };
 
@@ -65,7 +64,6 @@ export const NODE_REQUESTS: Resource<NodeMaintenanceRequest> = {
   apiVersion,
   kind: 'NodeMaintenanceRequest',
   plural: 'nodemaintenancerequests',
-  namespaced: false,
   schema: nodeRequest,
 };
 
@@ -73,7 +71,6 @@ export const CLUSTER_LOCKS: Resource<ClusterWorkloadLock> = {
   apiVersion,
   kind: 'ClusterWorkloadLock',
   plural: 'clusterworkloadlocks',
-  namespaced: false,
   schema: clusterLock,
 };
 
@@ -81,11 +78,11 @@ export const NODE_LOCKS: Resource<NodeWorkloadLock> = {
   apiVersion,
   kind: 'NodeWorkloadLock',
   plural: 'nodeworkloadlocks',
-  namespaced: false,
   schema: nodeLock,
 };
 
 /** Whether two names mean one node: some write it with its domain, so only what stands before the first dot counts. */
 export const isSameNode = (one: string, other: string): boolean => shortName(one) === shortName(other);
 
-const shortName = (name: string): string => name.split('.', 1)[0] ?? name;
+/** `node-1` of `node-1.example.org`. */
+export const shortName = (name: string): string => name.split('.', 1)[0] ?? name;

@@ -25,7 +25,6 @@ export interface Resource<T extends KubernetesObject> {
   apiVersion: string;
   kind: string;
   plural: string;
-  namespaced: boolean;
   schema: z.ZodType<T>;
 }
 

@@ -1,0 +1,332 @@
+/**
+ * The maintenance of one node, from its request to its return. How far it is stands in the annotations of the request, so
+ * that whoever looks next goes on with it, whatever became of who began.
+ */
+import { MaintenanceError } from '../../core/errors.ts';
+import { listed } from '../../core/listed.ts';
+import { formatMark, type Mark } from '../../core/mark.ts';
+import type { MaintenanceRequest } from '../../core/platform-options.ts';
+import type { KubernetesClient } from '../../kubernetes/client.ts';
+import { isReady, NODES, PODS, type KubeNode, type Pod } from '../../kubernetes/core.ts';
+import { isConflict, isTaken } from '../../kubernetes/failure.ts';
+import { NODE_REQUESTS, type NodeMaintenanceRequest } from '../../kubernetes/lcm.ts';
+import type { CallContext, PlatformTask, TaskKind, TaskStatus } from '../driver.ts';
+import { unlessGone } from '../gone.ts';
+import { evictAll, type HeldPod } from './eviction.ts';
+import { returningMark, type SeenNode } from './inventory.ts';
+import { describeWait, failureOf } from './locks.ts';
+import type { NodeLocks } from './node-locks.ts';
+import { hasToLeave, isLeaving, obstacleOf, podId } from './pods.ts';
+import {
+  describeForeign,
+  hasCordoned,
+  MARK,
+  markTextOf,
+  newNodeRequest,
+  nodeRequestName,
+  phaseOf,
+  policyOf,
+  toDrain,
+  toLocks,
+  toPhase,
+} from './request.ts';
+
+/** Pods that a budget holds are tried again after so long, or when a pod of the node has changed. */
+const HELD_MS = 5_000;
+const NAMES_SHOWN = 5;
+
+export interface MaintenanceParts {
+  client: KubernetesClient;
+  locks: NodeLocks;
+  /** Throws UnknownHost. */
+  look: (host: string, context: CallContext) => Promise<SeenNode>;
+  /** Longest wait within one look at a task, in milliseconds. */
+  lookMs: number;
+}
+
+export class Maintenance {
+  readonly #parts: MaintenanceParts;
+
+  constructor(parts: MaintenanceParts) {
+    this.#parts = parts;
+  }
+
+  /** Asks for the node. What stands already, whoever's it is, is left as it is. */
+  async request(host: string, mark: Mark, request: MaintenanceRequest, context: CallContext): Promise<void> {
+    const { node, own, foreign } = await this.#parts.look(host, context);
+    if (own?.metadata.deletionTimestamp !== undefined && markTextOf(own) === formatMark(mark)) {
+      throw new MaintenanceError('PlatformBusy', `${host} is not back yet from its maintenance before`);
+    }
+    const isFree =
+      !own && foreign.length === 0 && returningMark(node) === undefined && !node.spec.unschedulable;
+    if (isFree) await this.#create(node, mark, request, context);
+  }
+
+  /** Undefined when the node is out already. One that somebody else has cordoned by hand has no request until now. */
+  async enter(
+    host: string,
+    mark: Mark,
+    request: MaintenanceRequest,
+    context: CallContext,
+  ): Promise<PlatformTask | undefined> {
+    const { node, own, foreign } = await this.#parts.look(host, context);
+    if (!own && foreign[0]) {
+      throw new MaintenanceError(
+        'EnterFailed',
+        `${host} is asked for already: ${describeForeign(foreign[0])}`,
+      );
+    }
+    if (!own) await this.#create(node, mark, request, context);
+    const { name } = node.metadata;
+    const changed = await this.#change(
+      name,
+      (fresh) => {
+        if (markTextOf(fresh) !== formatMark(mark)) throw notOurs(fresh);
+        return phaseOf(fresh) === undefined ? toLocks(request.options.mosk?.pods) : undefined;
+      },
+      context,
+    );
+    return phaseOf(changed) === 'out' ? undefined : taskOf('enter', host);
+  }
+
+  /** Undefined when the node is not on its way out, nor out. */
+  async exit(host: string, mark: Mark, context: CallContext): Promise<PlatformTask | undefined> {
+    const { own } = await this.#parts.look(host, context);
+    if (!own || markTextOf(own) !== formatMark(mark) || phaseOf(own) === undefined) return undefined;
+    await this.#callBack(own.metadata.name, context);
+    return taskOf('exit', host);
+  }
+
+  /** Undefined when neither the node nor a request for it carries this mark. */
+  async release(host: string, mark: Mark, context: CallContext): Promise<PlatformTask | undefined> {
+    const { node, own } = await this.#parts.look(host, context);
+    const ours = formatMark(mark);
+    if (own && markTextOf(own) === ours) {
+      await this.#letGo(node, own, context);
+      return taskOf('uncordon', host, ours);
+    }
+    return !own && returningMark(node) === ours ? taskOf('uncordon', host, ours) : undefined;
+  }
+
+  async find(kind: TaskKind, host: string, context: CallContext): Promise<PlatformTask | undefined> {
+    const { node, own } = await this.#parts.look(host, context);
+    const phase = own && phaseOf(own);
+    if (kind === 'enter') return phase === 'locks' || phase === 'drain' ? taskOf(kind, host) : undefined;
+    if (kind === 'exit') return phase === 'back' ? taskOf(kind, host) : undefined;
+    if (kind !== 'uncordon' || (own && own.metadata.deletionTimestamp === undefined)) return undefined;
+    const mark = (own && markTextOf(own)) ?? returningMark(node);
+    return mark === undefined ? undefined : taskOf(kind, host, mark);
+  }
+
+  /** Looks where the node stands, and begins what comes next. */
+  async poll(task: PlatformTask, context: CallContext): Promise<TaskStatus> {
+    const seen = await this.#parts.look(task.subject, context);
+    if (task.kind === 'uncordon') return this.#pollRelease(seen, task.id, context);
+    const { node, own } = seen;
+    if (!own) return { state: 'vanished' };
+    const phase = phaseOf(own);
+    if (task.kind === 'exit') {
+      if (phase === 'back') await this.#giveBack(node, own, context);
+      return phase === undefined || phase === 'back' ? { state: 'done' } : { state: 'vanished' };
+    }
+    switch (phase) {
+      case 'locks':
+        return this.#pollLocks(seen, context);
+      case 'drain':
+        return this.#pollDrain(node, own, context);
+      case 'out':
+        return { state: 'done' };
+      case 'back':
+        await this.#giveBack(node, own, context);
+        return calledOff(task.subject);
+      case undefined:
+        return calledOff(task.subject);
+    }
+  }
+
+  /** Only entering can be called off: the node takes pods again, and its request stands. */
+  async cancel({ kind, subject }: PlatformTask, context: CallContext): Promise<void> {
+    if (kind !== 'enter') return;
+    const { own } = await this.#parts.look(subject, context);
+    const phase = own && phaseOf(own);
+    if (own && (phase === 'locks' || phase === 'drain')) await this.#callBack(own.metadata.name, context);
+  }
+
+  async #pollLocks({ node, own }: SeenNode, context: CallContext): Promise<TaskStatus> {
+    const { name } = node.metadata;
+    const waiting = await this.#untilLocksAre('inactive', name, context);
+    if (waiting) return waiting;
+    if (!own) return { state: 'vanished' };
+    const decided = await this.#change(
+      name,
+      (fresh) => (phaseOf(fresh) === 'locks' ? toDrain(node.spec.unschedulable) : undefined),
+      context,
+    );
+    return phaseOf(decided) === 'drain'
+      ? this.#pollDrain(node, decided, context)
+      : { state: 'running', detail: 'the maintenance is called off' };
+  }
+
+  async #pollDrain(node: KubeNode, own: NodeMaintenanceRequest, context: CallContext): Promise<TaskStatus> {
+    const { client, lookMs } = this.#parts;
+    const { name } = node.metadata;
+    // A controller may have come, or have taken its lock back, since the first pod left.
+    const waiting = await this.#untilLocksAre('inactive', name, context);
+    if (waiting) return waiting;
+    if (!node.spec.unschedulable)
+      await client.patch(NODES, { name }, { spec: { unschedulable: true } }, context);
+    const selection = { fieldSelector: `spec.nodeName=${name}` };
+    const { items, resourceVersion } = await client.list(PODS, selection, context);
+    const left = items.filter(hasToLeave);
+    if (left.length === 0) {
+      await this.#change(name, (fresh) => (phaseOf(fresh) === 'drain' ? toPhase('out') : undefined), context);
+      return { state: 'done' };
+    }
+    const policy = policyOf(own);
+    const blocked = left.flatMap((pod) => {
+      const reason = obstacleOf(pod, policy);
+      return reason === undefined ? [] : [`${podId(pod)}: ${reason}`];
+    });
+    if (blocked.length > 0) {
+      const message = `not to be evicted from ${name}: ${listed(blocked, NAMES_SHOWN, '; ')}`;
+      return { state: 'failed', error: new MaintenanceError('HostNotEmpty', message) };
+    }
+    const going = left.filter((pod) => !isLeaving(pod));
+    const held = await evictAll(client, going, policy, context);
+    const patienceMs = held.length > 0 ? Math.min(HELD_MS, lookMs) : lookMs;
+    await client.untilChanged(PODS, { ...selection, resourceVersion }, patienceMs, context);
+    return { state: 'running', waited: true, detail: describeDrain(left, held) };
+  }
+
+  async #pollRelease({ node, own }: SeenNode, ours: string, context: CallContext): Promise<TaskStatus> {
+    const { client, lookMs } = this.#parts;
+    const { name } = node.metadata;
+    if (own) {
+      // It was let go, and somebody else has asked for the node since.
+      if (markTextOf(own) !== ours) return { state: 'done' };
+      if (own.metadata.deletionTimestamp === undefined) await this.#letGo(node, own, context);
+      const selection = { fieldSelector: `metadata.name=${own.metadata.name}` };
+      const { items, resourceVersion } = await client.list(NODE_REQUESTS, selection, context);
+      if (items.length > 0) {
+        await client.untilChanged(NODE_REQUESTS, { ...selection, resourceVersion }, lookMs, context);
+        return { state: 'running', waited: true, detail: `waits until ${own.metadata.name} is let go` };
+      }
+    }
+    const waiting = await this.#untilLocksAre('active', name, context);
+    if (waiting) return waiting;
+    if (!isReady(node)) {
+      const { resourceVersion } = node.metadata;
+      const selection = { fieldSelector: `metadata.name=${name}`, resourceVersion };
+      await client.untilChanged(NODES, selection, lookMs, context);
+      return { state: 'running', waited: true, detail: `waits until node ${name} is Ready` };
+    }
+    await client.change(
+      NODES,
+      { name },
+      (fresh) =>
+        returningMark(fresh) === ours ? { metadata: { annotations: { [MARK]: null } } } : undefined,
+      context,
+    );
+    return { state: 'done' };
+  }
+
+  /** Undefined when every lock of the node is so; else how the wait for that stands, after it has waited for a change. */
+  async #untilLocksAre(
+    state: 'active' | 'inactive',
+    node: string,
+    context: CallContext,
+  ): Promise<TaskStatus | undefined> {
+    const { locks, lookMs } = this.#parts;
+    const before = await locks.look(node, state, context);
+    if (before.pending.length === 0) return undefined;
+    const failed = (pending: typeof before.pending): TaskStatus | undefined => {
+      const error = state === 'inactive' ? failureOf(pending, 'EnterFailed') : undefined;
+      return error && { state: 'failed', error };
+    };
+    const failure = failed(before.pending);
+    if (failure) return failure;
+    await before.changed(lookMs, context);
+    const { pending } = await locks.look(node, state, context);
+    if (pending.length === 0) return undefined;
+    return failed(pending) ?? { state: 'running', waited: true, detail: describeWait(pending) };
+  }
+
+  async #create(
+    node: KubeNode,
+    mark: Mark,
+    request: MaintenanceRequest,
+    context: CallContext,
+  ): Promise<void> {
+    try {
+      const object = newNodeRequest(node.metadata.name, mark, request.options.mosk);
+      await this.#parts.client.create(NODE_REQUESTS, object, context);
+    } catch (error) {
+      // Somebody was quicker; who it was is seen by whoever looks next.
+      if (!isTaken(error)) throw error;
+    }
+  }
+
+  /** Takes pods again, as far as it did when it was found, and carries the mark until it is back. */
+  async #giveBack(node: KubeNode, own: NodeMaintenanceRequest, context: CallContext): Promise<void> {
+    const unschedulable = hasCordoned(own) ? { spec: { unschedulable: null } } : {};
+    const marked = { metadata: { annotations: { [MARK]: markTextOf(own) } } };
+    const { name } = node.metadata;
+    await this.#parts.client.patch(NODES, { name }, { ...marked, ...unschedulable }, context);
+    await this.#change(
+      name,
+      (fresh) => (phaseOf(fresh) === 'back' ? toPhase(undefined) : undefined),
+      context,
+    );
+  }
+
+  async #callBack(request: string, context: CallContext): Promise<void> {
+    await this.#parts.client.change(
+      NODE_REQUESTS,
+      { name: request },
+      (fresh) => (phaseOf(fresh) === undefined ? undefined : toPhase('back')),
+      context,
+    );
+  }
+
+  /** The mark goes over to the node first: it is not back before its locks are. */
+  async #letGo(node: KubeNode, own: NodeMaintenanceRequest, context: CallContext): Promise<void> {
+    const { client } = this.#parts;
+    if (phaseOf(own) !== undefined || returningMark(node) !== markTextOf(own))
+      await this.#giveBack(node, own, context);
+    try {
+      const fresh = await unlessGone(client.read(NODE_REQUESTS, { name: own.metadata.name }, context));
+      if (fresh && markTextOf(fresh) === markTextOf(own)) await client.remove(NODE_REQUESTS, fresh, context);
+    } catch (error) {
+      // A controller has written to it: whoever looks next deletes it.
+      if (!isConflict(error)) throw error;
+    }
+  }
+
+  #change(
+    node: string,
+    decide: (fresh: NodeMaintenanceRequest) => Readonly<Record<string, unknown>> | undefined,
+    context: CallContext,
+  ): Promise<NodeMaintenanceRequest> {
+    return this.#parts.client.change(NODE_REQUESTS, { name: nodeRequestName(node) }, decide, context);
+  }
+}
+
+function describeDrain(left: readonly Pod[], held: readonly HeldPod[]): string {
+  const count = `${left.length} pods to leave`;
+  if (held.length === 0) return count;
+  const named = held.map(({ id, reason }) => `${id}: ${reason}`);
+  return `${count}; held: ${listed(named, NAMES_SHOWN, '; ')}`;
+}
+
+const calledOff = (host: string): TaskStatus => ({
+  state: 'failed',
+  error: new MaintenanceError('EnterFailed', `the maintenance of ${host} was called off`),
+});
+
+const notOurs = (request: NodeMaintenanceRequest): MaintenanceError =>
+  new MaintenanceError(
+    'EnterFailed',
+    `NodeMaintenanceRequest ${request.metadata.name} is not this session's: ${describeForeign(request)}`,
+  );
+
+const taskOf = (kind: TaskKind, subject: string, id: string = kind): PlatformTask => ({ id, kind, subject });
