@@ -16,49 +16,45 @@ export interface LockLook {
   changed(longestMs: number, context: CallContext): Promise<void>;
 }
 
+interface WatchedLocks {
+  mirror: Mirror<NodeWorkloadLock, NodeWorkloadLock>;
+  isListed: boolean;
+  /** Why locks may not be watched. */
+  refusal?: MaintenanceError;
+  abort: AbortController;
+}
+
 export class NodeLocks {
   readonly #client: KubernetesClient;
-  readonly #mirror: Mirror<NodeWorkloadLock, NodeWorkloadLock>;
   /** By short name of the node: how often one of its locks has changed. */
   readonly #changes = new Map<string, number>();
   readonly #waiting = new Set<() => void>();
-  #watch: AbortController | undefined;
-  #isListed = false;
-  #refusal: MaintenanceError | undefined;
+  #watched: WatchedLocks | undefined;
   #idle: NodeJS.Timeout | undefined;
 
   constructor(client: KubernetesClient) {
     this.#client = client;
-    this.#mirror = new Mirror({
-      resource: NODE_LOCKS,
-      keep: (lock) => lock,
-      changed: (before, now) => this.#note(now ?? before),
-      failed: (error) => {
-        if (error instanceof MaintenanceError && error.code === 'NotAuthorized') this.#refusal = error;
-      },
-    });
   }
 
   /** Throws NotAuthorized when locks may not be watched. */
   async look(node: string, state: 'active' | 'inactive', context: CallContext): Promise<LockLook> {
-    this.#start();
-    if (this.#refusal) throw this.#refusal;
+    const { mirror, isListed, refusal } = this.#watch();
+    if (refusal) throw refusal;
     const key = shortName(node);
     const seen = this.#changes.get(key);
-    const isNews = (): boolean => this.#changes.get(key) !== seen;
     // What was seen may be old, and is enough only to go on waiting.
-    const known = this.#isListed ? notYet(locksOf(node, this.#mirror.all()), state) : [];
+    const known = isListed ? notYet(locksOf(node, mirror.all()), state) : [];
     return {
       pending: known.length > 0 ? known : await this.#listPending(node, state, context),
-      changed: (longestMs, { signal }) => this.#until(isNews, longestMs, signal),
+      changed: (longestMs, { signal }) =>
+        this.#until(() => this.#changes.get(key) !== seen, longestMs, signal),
     };
   }
 
   close(): void {
     clearTimeout(this.#idle);
-    this.#watch?.abort();
-    this.#watch = undefined;
-    this.#isListed = false;
+    this.#watched?.abort.abort();
+    this.#watched = undefined;
   }
 
   async #listPending(
@@ -70,11 +66,11 @@ export class NodeLocks {
     return notYet(locksOf(node, items), state);
   }
 
-  async #until(isNews: () => boolean, longestMs: number, signal: AbortSignal): Promise<void> {
+  async #until(isSo: () => boolean, longestMs: number, signal: AbortSignal): Promise<void> {
     const patience = AbortSignal.any([signal, AbortSignal.timeout(longestMs)]);
     await new Promise<void>((resolve) => {
       const look = (): void => {
-        if (!patience.aborted && !isNews()) return;
+        if (!patience.aborted && !isSo()) return;
         this.#waiting.delete(look);
         patience.removeEventListener('abort', look);
         resolve();
@@ -86,18 +82,28 @@ export class NodeLocks {
     signal.throwIfAborted();
   }
 
-  #start(): void {
+  /** The watch that there is, or a new one. */
+  #watch(): WatchedLocks {
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => this.close(), IDLE_MS).unref();
-    if (this.#watch) return;
-    const { signal } = (this.#watch = new AbortController());
-    this.#refusal = undefined;
-    void this.#mirror.run(this.#client, { signal }, () => (this.#isListed = !signal.aborted));
+    if (this.#watched) return this.#watched;
+    const abort = new AbortController();
+    const mirror = new Mirror<NodeWorkloadLock, NodeWorkloadLock>({
+      resource: NODE_LOCKS,
+      keep: (lock) => lock,
+      changed: (lock) => this.#note(lock),
+      failed: (error) => {
+        if (error instanceof MaintenanceError && error.code === 'NotAuthorized') watched.refusal = error;
+      },
+    });
+    const watched: WatchedLocks = { mirror, isListed: false, abort };
+    void mirror.listed().then(() => (watched.isListed = true));
+    void mirror.run(this.#client, { signal: abort.signal });
+    return (this.#watched = watched);
   }
 
-  #note(lock: NodeWorkloadLock | undefined): void {
-    if (!lock) return;
-    const key = shortName(lock.spec.nodeName);
+  #note({ spec }: NodeWorkloadLock): void {
+    const key = shortName(spec.nodeName);
     this.#changes.set(key, (this.#changes.get(key) ?? 0) + 1);
     for (const look of [...this.#waiting]) look();
   }
