@@ -24,8 +24,9 @@ export function createWindowActivities(driver: Driver, client: Client): WindowAc
 
     closeWindow: ({ lookMs, ...ref }) =>
       perform(async (io) => {
-        for (const mark of await openWindows(io)) {
-          if (!isOurs(mark, ref)) continue;
+        const standing = (await openWindows(io)).filter((mark) => isOurs(mark, ref));
+        // One that was taken back a moment ago may not be through yet.
+        for (const mark of standing.length > 0 ? standing : [{ session: ref.session }]) {
           const task = await driver.closeWindow?.(mark, io.uncut);
           const waiting = task && (await lookAt(task, lookMs, io));
           if (waiting) return waiting;
