@@ -1,6 +1,7 @@
 /** Stands between the driver and the services of a bed, and makes trouble when it is told to. */
 import http from 'node:http';
-import { closeServer, listenOnLoopback, originOf } from '../../support/loopback.ts';
+import https from 'node:https';
+import { closeServer, listenOnLoopback, originOf } from '../support/loopback.ts';
 
 /** What every request is answered from now on. `hang`: nothing at all. */
 export type Trouble = 'hang' | 'busy' | 'error' | 'garbage';
@@ -58,11 +59,14 @@ export class Proxy {
     const [, service = '', rest = ''] = /^\/([^/?]+)(.*)$/.exec(request.url ?? '') ?? [];
     const url = new URL((this.#services.get(service) ?? '').replace(/\/$/, '') + rest);
     const headers = { ...request.headers, host: url.host };
-    const onward = http.request(url, { method: request.method ?? 'GET', headers }, (answer) => {
+    const { request: send } = url.protocol === 'https:' ? https : http;
+    const options = { method: request.method ?? 'GET', headers, rejectUnauthorized: false };
+    const onward = send(url, options, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);
     });
     onward.on('error', () => response.destroy());
+    response.on('close', () => onward.destroy());
     request.pipe(onward);
   }
 }

@@ -176,7 +176,6 @@ export class MoskDriver implements Driver {
   }
 
   async findTask(kind: TaskKind, subject: string, context: CallContext): Promise<PlatformTask | undefined> {
-    if (kind === 'open' || kind === 'close') return this.#window.find(kind, subject, context);
     if (kind === 'enter' || kind === 'exit' || kind === 'uncordon') {
       return this.#maintenance.find(kind, subject, context);
     }

@@ -55,16 +55,6 @@ export class Window {
     return requests.map(windowOf).filter((mark) => mark !== undefined);
   }
 
-  async find(
-    kind: 'open' | 'close',
-    session: string,
-    context: CallContext,
-  ): Promise<PlatformTask | undefined> {
-    const own = (await this.#requests(context)).find((request) => isOf(request, { session }));
-    const isClosing = own?.metadata.deletionTimestamp !== undefined;
-    return own && isClosing === (kind === 'close') ? taskOf(kind, { session }) : undefined;
-  }
-
   async poll({ kind, subject }: PlatformTask, context: CallContext): Promise<TaskStatus> {
     return kind === 'open'
       ? this.#pollOpen({ session: subject }, context)

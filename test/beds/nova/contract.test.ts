@@ -5,7 +5,7 @@ import { describeDriver, type DriverBed, RETRY_AFTER_SECONDS } from '../../drive
 import { Bed } from './bed.ts';
 import { layOut, remove } from './fleet.ts';
 import { Nova } from './nova.ts';
-import { Proxy } from './proxy.ts';
+import { Proxy } from '../proxy.ts';
 
 const BUSY_HOST = 'compute-1';
 const SPARE_HOST = 'compute-2';
