@@ -4,19 +4,48 @@ configure() {
   mkdir -p "$ETC" "$VAR" "$LOG" "$RUN"
   [ -e "$ETC/sa.pub" ] || configure_service_accounts
   [ -e "$ETC/apiserver.crt" ] || configure_certificates
-  [ -e "$ETC/tokens.csv" ] || (umask 077 && echo "$(openssl rand -hex 16),admin,admin,\"system:masters\"" >"$ETC/tokens.csv")
-  cat >"$ETC/audit.yaml" <<Y
-apiVersion: audit.k8s.io/v1
-kind: Policy
-rules: [{level: Metadata}]
-Y
+  [ -e "$ETC/tokens.csv" ] || configure_tokens
+  configure_audit
   cat >"$BED/kubeconfig" <<Y
 apiVersion: v1
 kind: Config
 clusters: [{name: bed, cluster: {server: "https://127.0.0.1:$P_API", certificate-authority: "$ETC/ca.crt"}}]
-users: [{name: admin, user: {token: "$(cut -d , -f 1 "$ETC/tokens.csv")"}}]
-contexts: [{name: bed, context: {cluster: bed, user: admin}}]
-current-context: bed
+users:
+  - {name: admin, user: {token: "$(token_of admin)"}}
+  - {name: haulout, user: {token: "$(token_of haulout)"}}
+contexts:
+  - {name: admin, context: {cluster: bed, user: admin}}
+  - {name: haulout, context: {cluster: bed, user: haulout}}
+current-context: admin
+Y
+}
+
+# Of somebody who may do everything, and of somebody who may do what roles say.
+configure_tokens() {
+  (
+    umask 077
+    echo "$(openssl rand -hex 16),admin,admin,\"system:masters\""
+    echo "$(openssl rand -hex 16),haulout,haulout"
+  ) >"$ETC/tokens.csv"
+}
+
+token_of() { # USER
+  grep ",$1," "$ETC/tokens.csv" | cut -d , -f 1
+}
+
+# Whole objects of what a maintenance writes; of all else that it was asked, and by whom.
+configure_audit() {
+  cat >"$ETC/audit.yaml" <<Y
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived, ResponseStarted]
+rules:
+  - level: None
+    resources: [{group: coordination.k8s.io}, {group: events.k8s.io}, {group: '', resources: [events, nodes/status, pods/status]}]
+  - level: RequestResponse
+    verbs: [create, update, patch, delete]
+    resources: [{group: lcm.mirantis.com}, {group: '', resources: [nodes, pods/eviction]}]
+  - level: Metadata
 Y
 }
 

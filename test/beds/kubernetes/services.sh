@@ -9,7 +9,6 @@ launch() { # NAME
         --initial-advertise-peer-urls "http://127.0.0.1:$P_ETCD_PEER" \
         --initial-cluster "default=http://127.0.0.1:$P_ETCD_PEER"
       ;;
-    # It compacts only when it is told to, and no watch is kept in memory for longer than etcd has it.
     kube-apiserver)
       start kube-apiserver "$BIN/kube-apiserver" --etcd-servers "http://127.0.0.1:$P_ETCD" \
         --bind-address 127.0.0.1 --advertise-address 127.0.0.1 --secure-port "$P_API" \
@@ -18,7 +17,8 @@ launch() { # NAME
         --service-account-key-file "$ETC/sa.pub" --service-account-signing-key-file "$ETC/sa.key" \
         --token-auth-file "$ETC/tokens.csv" --authorization-mode RBAC \
         --service-cluster-ip-range 10.0.0.0/24 --allow-privileged=true --endpoint-reconciler-type=none \
-        --audit-policy-file "$ETC/audit.yaml" --audit-log-path "$LOG/audit.log"
+        --audit-policy-file "$ETC/audit.yaml" --audit-log-path "$LOG/audit.log" \
+        --etcd-compaction-interval 0
       ;;
     # Nodes have their networks from nobody.
     kube-controller-manager)

@@ -1,0 +1,160 @@
+/**
+ * What the API server itself has recorded: every write to nodes, locks and requests, and every eviction, in its order. It
+ * is held against the rules of the maintenance API; it shares nothing with the driver.
+ */
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { AUDIT_LOG } from './bed.ts';
+
+const record = z.object({
+  verb: z.string(),
+  user: z.object({ username: z.string() }),
+  objectRef: z
+    .object({
+      resource: z.string(),
+      subresource: z.string().optional(),
+      name: z.string().optional(),
+    })
+    .optional(),
+  responseStatus: z.object({ code: z.number() }).optional(),
+  requestObject: z.unknown().optional(),
+  responseObject: z.unknown().optional(),
+  requestReceivedTimestamp: z.coerce.date(),
+  stageTimestamp: z.coerce.date(),
+});
+export type Call = z.output<typeof record>;
+
+const lock = z.object({
+  metadata: z.object({ name: z.string() }),
+  spec: z.object({ nodeName: z.string().optional() }),
+  status: z.object({ state: z.string() }).optional(),
+});
+const node = z.object({
+  metadata: z.object({ name: z.string() }),
+  spec: z.object({ unschedulable: z.boolean().default(false) }),
+});
+const request = z.object({ spec: z.object({ nodeName: z.string() }) });
+const eviction = z.object({ metadata: z.object({ name: z.string() }) });
+
+export interface Judgement {
+  /** What went against the rules, each a sentence. */
+  objections: string[];
+  /** Most nodes that were cordoned at one time. */
+  mostOut: number;
+  /** Of each node that was cordoned by the driver: from its last lock's release until then, in milliseconds. */
+  reactionsMs: number[];
+  /** Calls of the driver. */
+  calls: number;
+}
+
+/** How many bytes the record has by now: where a test begins to read. */
+export const recorded = async (): Promise<number> => (await readFile(AUDIT_LOG)).length;
+
+/** Calls that have ended since, in the order of their ends. */
+async function callsSince(offset: number): Promise<Call[]> {
+  const text = (await readFile(AUDIT_LOG)).subarray(offset).toString();
+  const lines = text.split('\n').filter((line) => line.endsWith('}'));
+  const calls = lines.map((line) => record.parse(JSON.parse(line)));
+  return calls.sort((a, b) => a.stageTimestamp.getTime() - b.stageTimestamp.getTime());
+}
+
+/**
+ * Goes through the record as it was written, and holds each touch of a node against the locks as they were then.
+ *
+ * @param podsOf nodes of pods by name, as far as they are known
+ */
+export async function judge(offset: number, driver: string): Promise<Judgement> {
+  const calls = await callsSince(offset);
+  const world = new World();
+  const judgement: Judgement = { objections: [], mostOut: 0, reactionsMs: [], calls: 0 };
+  for (const call of calls) {
+    const isDrivers = call.user.username === driver;
+    if (isDrivers) judgement.calls += 1;
+    if ((call.responseStatus?.code ?? 500) >= 300) continue;
+    if (isDrivers) world.judge(call, judgement);
+    world.take(call);
+    judgement.mostOut = Math.max(judgement.mostOut, world.out.size);
+  }
+  return judgement;
+}
+
+class World {
+  /** By name of the lock. */
+  readonly #locks = new Map<string, { node: string | undefined; state: string; at: number }>();
+  readonly #windows = new Set<string>();
+  readonly #requests = new Map<string, string>();
+  readonly out = new Set<string>();
+
+  take({ verb, objectRef, responseObject, stageTimestamp }: Call): void {
+    const { resource = '', name = '' } = objectRef ?? {};
+    const isDelete = verb === 'delete';
+    if (resource === 'nodeworkloadlocks' || resource === 'clusterworkloadlocks') {
+      const seen = lock.safeParse(responseObject);
+      if (isDelete) this.#locks.delete(name);
+      else if (seen.success) {
+        const { metadata, spec, status } = seen.data;
+        const before = this.#locks.get(metadata.name);
+        const state = status?.state ?? 'active';
+        const at = before?.state === state ? before.at : stageTimestamp.getTime();
+        this.#locks.set(metadata.name, { node: spec.nodeName, state, at });
+      }
+    } else if (resource === 'clustermaintenancerequests') {
+      if (isDelete) this.#windows.delete(name);
+      else this.#windows.add(nameOf(responseObject) ?? name);
+    } else if (resource === 'nodemaintenancerequests') {
+      const seen = request.safeParse(responseObject);
+      if (isDelete) this.#requests.delete(name);
+      else if (seen.success) this.#requests.set(nameOf(responseObject) ?? name, seen.data.spec.nodeName);
+    } else if (resource === 'nodes') {
+      const seen = node.safeParse(responseObject);
+      if (isDelete) this.out.delete(name);
+      else if (seen.success && seen.data.spec.unschedulable) this.out.add(seen.data.metadata.name);
+      else if (seen.success) this.out.delete(seen.data.metadata.name);
+    }
+  }
+
+  /** Holds a call of the driver against what stands before it. */
+  judge(call: Call, { objections, reactionsMs }: Judgement): void {
+    const { resource = '', subresource, name = '' } = call.objectRef ?? {};
+    if (resource === 'nodemaintenancerequests' && call.verb === 'create') {
+      const held = [...this.#locks].filter(
+        ([, { node: of, state }]) => of === undefined && state !== 'inactive',
+      );
+      for (const [of] of held) objections.push(`a node was asked for while ${of} was active`);
+    }
+    if (resource === 'nodes' && call.verb === 'patch') {
+      const seen = node.safeParse(call.responseObject);
+      if (!seen.success || this.out.has(name) === seen.data.spec.unschedulable) return;
+      this.#expectReleased(name, seen.data.spec.unschedulable ? 'cordoned' : 'uncordoned', objections);
+      const last = Math.max(...this.#locksOf(name).map(({ at }) => at));
+      if (seen.data.spec.unschedulable) reactionsMs.push(call.stageTimestamp.getTime() - last);
+    }
+    if (resource === 'pods' && subresource === 'eviction') {
+      const pod = eviction.safeParse(call.requestObject);
+      if (this.out.size === 0)
+        objections.push(`${pod.data?.metadata.name} was evicted while no node was cordoned`);
+      for (const one of this.out)
+        this.#expectReleased(one, `drained of ${pod.data?.metadata.name}`, objections);
+    }
+    if (resource === 'clustermaintenancerequests' && call.verb === 'delete') {
+      for (const of of this.#requests.values())
+        objections.push(`the window was closed while ${of} was asked for`);
+      for (const of of this.out) objections.push(`the window was closed while ${of} was cordoned`);
+    }
+  }
+
+  #expectReleased(of: string, what: string, objections: string[]): void {
+    if (![...this.#requests.values()].includes(of)) objections.push(`${of} was ${what} without a request`);
+    const held = this.#locksOf(of).filter(({ state }) => state !== 'inactive');
+    if (held.length > 0) objections.push(`${of} was ${what} while ${held.length} of its locks were held`);
+  }
+
+  #locksOf(of: string): { state: string; at: number }[] {
+    return [...this.#locks.values()].filter((one) => one.node === of);
+  }
+}
+
+function nameOf(object: unknown): string | undefined {
+  const parsed = z.object({ metadata: z.object({ name: z.string() }) }).safeParse(object);
+  return parsed.data?.metadata.name;
+}
