@@ -51,6 +51,12 @@ const zones = [
     message: 'The service knows Temporal and src/core; it has neither sites nor their credentials.',
   },
   {
+    target: './src/lock-controller',
+    from: ['./src/cli', './src/api', './src/devstack', './src/simulator', './src/notifications'],
+    message:
+      'A lock controller knows Kubernetes, Temporal and src/core; it has no site and no credentials of one.',
+  },
+  {
     target: './src/simulator',
     from: '.',
     except: ['./src/simulator', './src/core', './node_modules'],

@@ -1,6 +1,7 @@
 /**
  * The configuration of a worker: which sites it reaches, which actions it may run, and how much it takes on. One YAML
- * file; examples/haulout.yaml shows every key with its default. How to reach Temporal is not in it: see client.ts.
+ * file; examples/haulout.yaml shows every key with its default. How to reach Temporal is not in it: see client.ts. A lock
+ * controller reads its own section alone.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -8,6 +9,7 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { parseDuration } from './core/duration.ts';
 import { PLATFORMS } from './drivers/registry.ts';
+import { lockControllerSchema, type LockControllerSettings } from './lock-controller/settings.ts';
 import { notificationsSchema } from './notifications/settings.ts';
 
 /** Actions that need no entry under `actions.activities`, and whose names none there may take. */
@@ -122,6 +124,7 @@ const configSchema = z
     actions: section(actions),
     notifications: section(notificationsSchema(name)),
     worker: section(worker),
+    lockController: lockControllerSchema(name).optional(),
   })
   .superRefine((config, context) => {
     for (const [index, served] of (config.worker.serves ?? []).entries()) {
@@ -136,6 +139,10 @@ const configSchema = z
  * `options` the keys of its platform, as the schema of that platform gave them.
  */
 export type Config = Readonly<z.output<typeof configSchema>>;
+
+const lockControllerFile = z.object({
+  lockController: z.custom((value) => value !== undefined, 'is missing').pipe(lockControllerSchema(name)),
+});
 
 /** What actions may do from this worker, and where. */
 export type ActionsConfig = Config['actions'];
@@ -155,15 +162,37 @@ export class ConfigError extends Error {
  * Reads and checks the configuration: `file`, else the file that HAULOUT_CONFIG names, else ./haulout.yaml.
  * Throws ConfigError.
  */
-export function loadConfig(file?: string, env: NodeJS.ProcessEnv = process.env): Config {
+export const loadConfig = (file?: string, env: NodeJS.ProcessEnv = process.env): Config =>
+  load(configSchema, (content) => content, file, env);
+
+/**
+ * Reads and checks the section of the lock controller in the same file. What else is there is for others: their secrets
+ * need not be here. Throws ConfigError.
+ */
+export const loadLockController = (
+  file?: string,
+  env: NodeJS.ProcessEnv = process.env,
+): LockControllerSettings =>
+  load(lockControllerFile, ({ lockController }) => ({ lockController }), file, env).lockController;
+
+function load<Schema extends z.ZodType>(
+  schema: Schema,
+  pick: (content: Record<string, unknown>) => unknown,
+  file: string | undefined,
+  env: NodeJS.ProcessEnv,
+): z.output<Schema> {
   const found = path.resolve(file ?? env.HAULOUT_CONFIG ?? 'haulout.yaml');
   const secrets = new SecretReader(path.dirname(found), env);
-  const raw = secrets.resolve(parseYaml(found, readConfig(found)), []);
+  const content = parseYaml(found, readConfig(found));
+  const raw = secrets.resolve(isRecord(content) ? pick(content) : content, []);
   if (secrets.problems.length > 0) throw unusable(found, secrets.problems);
-  const parsed = configSchema.safeParse(raw);
+  const parsed = schema.safeParse(raw);
   if (parsed.error) throw unusable(found, parsed.error.issues.flatMap(describeIssue).map(secrets.redact));
   return deepFreeze(parsed.data);
 }
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function readConfig(file: string): string {
   try {

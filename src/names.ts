@@ -31,6 +31,13 @@ export const constraintsWorkflowId = (site: string, shard: number): string => `c
 /** Id of the workflow that delivers one event to one sink. */
 export const deliveryWorkflowId = (event: string, sink: string): string => `delivery/${event}/${sink}`;
 
+/**
+ * Id of the session that a lock controller starts for a request: the same for every replica of it, so that there is one.
+ * `node` and `request` are the name and the uid of Kubernetes' objects.
+ */
+export const lockSessionId = (controller: string, node: string, request: string): string =>
+  `lock/${controller}/${node}/${request}`;
+
 export const WORKFLOWS = {
   maintenanceSession: 'maintenanceSession',
   hostMaintenance: 'hostMaintenance',

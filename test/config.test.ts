@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { ConfigError, loadConfig } from '../src/config.ts';
+import { ConfigError, loadConfig, loadLockController } from '../src/config.ts';
 
 const directory = mkdtempSync(path.join(tmpdir(), 'haulout-config-'));
 after(() => {
@@ -74,7 +74,8 @@ test('the example loads, and shows every key', () => {
     ...['platform', 'reconcileEvery', 'endpoints', 'url', 'headers', 'allow', 'run', 'timeout'],
     ...['activities', 'taskQueue', 'activity', 'serves', 'maintenance', 'maxConcurrentActivities'],
     ...['metricsAddress', 'apiUrl', 'sinks', 'kind', 'secret', 'events', 'projects', 'ca', 'urls'],
-    ...['exchange', 'topic', 'queues', 'adminProject'],
+    ...['exchange', 'topic', 'queues', 'adminProject', 'lockController', 'controllerName', 'release'],
+    ...['kubernetes', 'kubeconfig', 'context', 'nodes', 'selector', 'hostLabel', 'hostAnnotation', 'session'],
   ]) {
     assert.match(content, new RegExp(`^[ #]*${key}:`, 'm'));
   }
@@ -230,4 +231,35 @@ test('no message shows the value of a secret', () => {
   const problems = problemsOf(content, { SECRET: 'hunter2' });
   assert.match(problems.join(), /worker\.serves\.0/);
   assert.doesNotMatch(problems.join(), /hunter2/);
+});
+
+test('a lock controller reads its section alone, and gives those who work on a node time', () => {
+  const section = 'lockController: {controllerName: lc, site: demo, session: {timeouts: {drain: 1h}}}';
+  const elsewhere = 'notifications: {sinks: {it: {secret: {env: NOT_HERE}}}}';
+  const settings = loadLockController(write(`${section}\n${elsewhere}`), {});
+  assert.equal(settings.kubernetes.timeout, '30s');
+  assert.deepEqual(settings.nodes, { selector: {} });
+  const { drain, work, host } = settings.session.timeouts;
+  assert.deepEqual({ drain, work, host }, { drain: '1h', work: '7d', host: '8d' });
+  assert.equal(settings.session.instances.mode, 'live');
+  assert.deepEqual(loadConfig(write(`${SITES}\n${section}`), {}).lockController, settings);
+});
+
+test('what is wrong with the section of a lock controller is said by its path', () => {
+  const problems = (content: string): readonly string[] => {
+    try {
+      loadLockController(write(content), {});
+    } catch (error) {
+      assert.ok(error instanceof ConfigError, String(error));
+      return error.problems;
+    }
+    return assert.fail('was accepted');
+  };
+  assert.match(problems(SITES)[0] ?? '', /^lockController: is missing/);
+  const found = problems(
+    'lockController: {controllerName: L C, site: demo, nodes: {hostLabel: a, hostAnnotation: b}, session: {hosts: []}}',
+  );
+  assert.match(found[0] ?? '', /^lockController\.controllerName: must be a name of small letters/);
+  assert.match(found[1] ?? '', /^lockController\.nodes: must have either hostLabel or hostAnnotation$/);
+  assert.match(found[2] ?? '', /^lockController\.session\.hosts: is not a key/);
 });
