@@ -7,6 +7,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import { parse, stringify } from 'yaml';
@@ -271,14 +272,8 @@ export class LockWitness {
         stdio: ['ignore', 'pipe', 'ignore'],
       });
       this.#child = child;
-      let text = '';
-      child.stdout.on('data', (chunk: Buffer) => {
-        text += chunk.toString();
-        // Each event ends with a brace at the beginning of a line.
-        for (let end = text.indexOf('\n}\n'); end >= 0; end = text.indexOf('\n}\n')) {
-          this.#take(JSON.parse(text.slice(0, end + 3)) as { type: string; object: SeenLock });
-          text = text.slice(end + 3);
-        }
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        this.#take(JSON.parse(line) as { type: string; object: SeenLock });
       });
       await once(child, 'close');
       await sleep(POLL_MS);
@@ -309,7 +304,9 @@ export class LockWitness {
     if (status?.state === 'inactive' && last !== 'host.entered') {
       this.#wrong.push(`${name} is inactive, and the last of ${host} is ${last}`);
     }
-    if (status?.state === 'active' && before === 'inactive' && last !== 'host.uncordoned') {
+    // With a message it only says that nobody is to touch the node any more.
+    const isBack = status?.state === 'active' && status.errorMessage === undefined && before === 'inactive';
+    if (isBack && last !== 'host.uncordoned') {
       this.#wrong.push(`${name} is active again, and the last of ${host} is ${last}`);
     }
   }

@@ -215,6 +215,29 @@ describe('the lock controller', () => {
     await kubectl('wait', '--for=delete', 'nodeworkloadlock/lc-compute-07', '--timeout=60s');
   });
 
+  test('a node whose host the site does not know fails its lock, until the request is gone', async () => {
+    await start();
+    await stage.addNodes('ghost');
+    await stage.untilNode('ghost', isActive);
+    await stage.request('ghost', 'ghost');
+    const failed = await stage.untilNode('ghost', says(/"ghost"|ghost is/));
+    assert.equal(failed.status?.state, 'failed');
+    await stage.withdraw('ghost');
+    await stage.untilNode('ghost', isActive);
+    await kubectl('delete', 'node', 'ghost');
+  });
+
+  test('a session that is terminated leaves its host to roll back before the lock is active', async () => {
+    await start();
+    const uid = await stage.request('terminated', 'compute-02');
+    await stage.untilNode('compute-02', isInactive);
+    await stage.session('compute-02', uid).terminate('by mistake');
+    await stage.untilNode('compute-02', says(/has ended \(TERMINATED/));
+    await stage.withdraw('terminated');
+    await stage.untilNode('compute-02', isActive);
+    await backInService('compute-02');
+  });
+
   test('a lock that is deleted in the middle is made again, and the session goes on', async () => {
     await start();
     const uid = await stage.request('deleted', 'compute-06');
