@@ -20,7 +20,7 @@ const status = z.object({
 export type Status = z.output<typeof status>;
 
 /** A refusal of the API server in its own words. */
-export class KubernetesError extends MaintenanceError {
+class KubernetesError extends MaintenanceError {
   /** `Conflict`, `AlreadyExists`, `Expired`, … */
   readonly reason: string;
   readonly causes: readonly { reason: string; message: string }[];

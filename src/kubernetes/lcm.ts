@@ -8,10 +8,7 @@ import { metadata, type Resource } from './resource.ts';
 const apiVersion = 'lcm.mirantis.com/v1alpha1';
 
 /** `drain`: pods leave, and the system of the node stays up; `os`: it may be rebooted. */
-export const SCOPES = ['drain', 'os'] as const;
-export type Scope = (typeof SCOPES)[number];
-
-const scope = z.enum(SCOPES);
+const scope = z.enum(['drain', 'os']);
 
 export const clusterRequest = z.object({
   metadata,

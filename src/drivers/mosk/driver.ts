@@ -65,7 +65,7 @@ const CAPABILITIES: Capabilities = {
   ],
 };
 
-export class MoskDriver implements Driver {
+class MoskDriver implements Driver {
   readonly platform = 'mosk';
   readonly capabilities = CAPABILITIES;
   readonly #client: KubernetesClient;

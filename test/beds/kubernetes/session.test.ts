@@ -39,9 +39,7 @@ test('six nodes are taken by role and zone, under every lock, and all come back'
 test('a budget that lets no pod go is named, and when it is relaxed the node is emptied', async () => {
   await budgetOf('web', { minAvailable: 12 });
   const session = await site.session({ hosts: [FIRST] });
-  await site.until(session, ({ inFlight, blockedBy }) =>
-    /default\/web-\S+: .*disruption budget web/.test(JSON.stringify([inFlight, blockedBy])),
-  );
+  await site.whenTold(FIRST, /default\/web-\S+: .*disruption budget web/);
   await budgetOf('web', { minAvailable: 10 });
 
   const report = await site.report(session);
@@ -76,7 +74,7 @@ test('who is waited for is shown, a controller that restarts goes on, and a lock
   await site.until(session, ({ blockedBy }) => blockedBy.some((text) => text.includes('waits for slow')));
   site.slow.delayMs = 3_000;
   site.slow.start();
-  await site.until(session, ({ inFlight }) => /moves its workload/.test(JSON.stringify(inFlight)));
+  await site.whenTold(FIRST, /waits for slow: \d+ %, moves its workload/);
   await site.slow.stop();
   await apply({
     apiVersion: 'lcm.mirantis.com/v1alpha1',
@@ -86,7 +84,7 @@ test('who is waited for is shown, a controller that restarts goes on, and a lock
     spec: { controllerName: 'late', nodeName: `${FIRST}.example.org` },
   });
   site.slow.start();
-  await site.until(session, ({ inFlight }) => /waits for late/.test(JSON.stringify(inFlight)));
+  await site.whenTold(FIRST, /waits for late/);
   assert.equal((await site.judge()).mostOut, 0);
   const status = { status: { state: 'inactive' } };
   await kubectl(

@@ -1,7 +1,9 @@
 /** A cluster of six nodes with applications on it and controllers for it, and workers that take its nodes out. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
 import { z } from 'zod';
+import { hostWorkflowId } from '../../../src/names.ts';
 import { Stage, type StageParts } from '../stage.ts';
 import { apply, kubectl, KUBECONFIG } from './bed.ts';
 import { Controller } from './controller.ts';
@@ -57,18 +59,23 @@ export class Site extends Stage {
   /** One that is quick, and one that takes its time. */
   readonly quick: Controller;
   readonly slow: Controller;
+  readonly #client: Client;
   readonly #from: number;
 
   private constructor(stage: StageParts, parts: { quick: Controller; slow: Controller; from: number }) {
     super(stage);
     this.quick = parts.quick;
     this.slow = parts.slow;
+    this.#client = stage.client;
     this.#from = parts.from;
   }
 
   static async start(): Promise<Site> {
     await clear();
-    await apply(...fleet(), ...applications());
+    await apply(...fleet());
+    // Replicas go where there is room, and a node that is not Ready yet has none.
+    await kubectl('wait', '--for=condition=Ready', 'nodes', '--all', '--timeout=60s');
+    await apply(...applications());
     await kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
     const from = await recorded();
     const [quick, slow] = [new Controller('quick', 0), new Controller('slow', 600)];
@@ -99,6 +106,18 @@ export class Site extends Stage {
       assert.ok(Date.now() < deadline, `it never came to that: ${what}`);
       await sleep(POLL_MS);
     }
+  }
+
+  /** Resolves when the activity that runs for a host says so of itself, as the Web UI shows it. */
+  whenTold(host: string, words: RegExp): Promise<void> {
+    const run = this.#client.workflow.getHandle(hostWorkflowId('bed', host));
+    return this.when(`${host} tells ${String(words)}`, async () => {
+      const seen = await run.describe().catch(() => undefined);
+      const told = (seen?.raw.pendingActivities ?? []).flatMap(
+        ({ heartbeatDetails }) => heartbeatDetails?.payloads ?? [],
+      );
+      return told.some(({ data }) => words.test(Buffer.from(data ?? []).toString()));
+    });
   }
 
   /** What the record of the API server says of everything since the start. */

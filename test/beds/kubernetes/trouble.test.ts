@@ -1,0 +1,123 @@
+/** What goes wrong in the middle: workers that die, an API server that restarts and forgets, and operators who cancel. */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import type { WorkflowHandle } from '@temporalio/client';
+import { kubectl, service } from './bed.ts';
+import { COMPUTES, Site } from './site.ts';
+
+let site: Site;
+beforeEach(async () => {
+  site = await Site.start();
+});
+afterEach(() => site.stop());
+
+const [FIRST = '', SECOND = ''] = COMPUTES;
+
+/** Moments of a node's maintenance, each with what brings a session there and keeps it there until it is let go. */
+const MOMENTS: Readonly<
+  Record<
+    string,
+    { hold: () => Promise<void>; come: (session: WorkflowHandle) => Promise<void>; go: () => Promise<void> }
+  >
+> = {
+  'the window opens': {
+    hold: () => site.slow.stop(),
+    come: () =>
+      site.when('the window is asked for', async () => (await kubectl('get', 'cmr', '-o', 'name')) !== ''),
+    go: async () => site.slow.start(),
+  },
+  'its locks are waited for': {
+    hold: async () => {
+      site.slow.delayMs = 4_000;
+    },
+    come: () => site.whenTold(FIRST, /waits for slow/),
+    go: async () => {
+      site.slow.delayMs = 300;
+    },
+  },
+  'its pods leave': {
+    hold: () => budget(12),
+    come: () => site.whenTold(FIRST, /disruption budget web/),
+    go: () => budget(10),
+  },
+  'it is worked on': {
+    hold: async () => {
+      site.workMs = 4_000;
+    },
+    come: () => site.when('it is worked on', async () => site.isWorkedOn(FIRST)),
+    go: async () => {
+      site.workMs = 0;
+    },
+  },
+};
+
+for (const [moment, { hold, come, go }] of Object.entries(MOMENTS)) {
+  test(`a worker is killed while ${moment}`, async () => {
+    await hold();
+    const session = await site.session({ hosts: [FIRST] });
+    await come(session);
+    await site.killWorker();
+    await go();
+    await site.startWorker();
+
+    const report = await site.report(session);
+
+    assert.equal(report.state, 'MAINTENANCE_DONE', report.reason);
+    assert.deepEqual(await site.objections(), []);
+    assert.deepEqual(site.takeWorked(), { worked: [FIRST], wrong: [] });
+  });
+
+  test(`a session is cancelled while ${moment}`, async () => {
+    await hold();
+    const session = await site.session({ hosts: [FIRST] });
+    await come(session);
+    await session.signal('cancel');
+    await go();
+
+    const report = await site.report(session);
+
+    assert.equal(report.state, 'MAINTENANCE_CANCELLED', report.reason);
+    assert.deepEqual(await site.objections(), []);
+  });
+}
+
+test('the API server restarts, and etcd has forgotten what was watched', async () => {
+  site.slow.delayMs = 2_000;
+  const session = await site.session({ hosts: [FIRST, SECOND], budget: { maxConcurrentHosts: 2 } });
+  await site.whenTold(FIRST, /waits for slow/);
+  await service('kill', 'kube-apiserver');
+  await compact();
+  await service('start', 'kube-apiserver');
+
+  const report = await site.report(session);
+
+  assert.equal(report.state, 'MAINTENANCE_DONE', report.reason);
+  assert.deepEqual(await site.objections(), []);
+  assert.deepEqual(site.takeWorked().wrong, []);
+});
+
+test('what a session has left that was terminated is put back, and its window is closed', async () => {
+  site.workMs = 60_000;
+  const session = await site.session({ hosts: [FIRST] });
+  await site.when('it is worked on', async () => site.isWorkedOn(FIRST));
+  await site.terminate(session, [FIRST]);
+
+  const report = await site.reconcile();
+
+  assert.deepEqual(report.putBack, [FIRST]);
+  assert.equal(report.windowsClosed?.length, 1);
+  assert.deepEqual(await site.objections(), []);
+});
+
+const budget = async (minAvailable: number): Promise<void> => {
+  await kubectl('patch', 'pdb', 'web', '--type=merge', '-p', JSON.stringify({ spec: { minAvailable } }));
+};
+
+/** etcd forgets everything before now. */
+async function compact(): Promise<void> {
+  const etcd = `http://127.0.0.1:${process.env.P_ETCD ?? '23790'}/v3/kv`;
+  const ask = async (path: string, body: object): Promise<unknown> =>
+    (await fetch(`${etcd}/${path}`, { method: 'POST', body: JSON.stringify(body) })).json();
+  const { header } = (await ask('range', { key: 'AA==' })) as { header: { revision: string } };
+  await ask('compaction', { revision: header.revision, physical: true });
+}
