@@ -75,17 +75,18 @@ const start = (question: Question, lookUpInstances: boolean): Promise<DialogueOu
     cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
   });
 
-function dialogueOptions(
-  { replyWithinMs, noLaterThan = Infinity, ...asked }: Question,
-  lookUpInstances: boolean,
-) {
+/** By when a project has to answer that is asked now, in RFC 3339. */
+export function replyAtOf(replyWithinMs: number, noLaterThan = Infinity): string {
   const now = Date.now();
-  const replyAt = Math.min(now + replyWithinMs, Math.max(noLaterThan, now + LEAST_WAIT_MS));
+  return new Date(Math.min(now + replyWithinMs, Math.max(noLaterThan, now + LEAST_WAIT_MS))).toISOString();
+}
+
+function dialogueOptions({ replyWithinMs, noLaterThan, ...asked }: Question, lookUpInstances: boolean) {
   const notice: ScheduledEvent = {
     ...asked,
     type: 'maintenance.scheduled',
     ...newEvent(asked),
-    replyAt: new Date(replyAt).toISOString(),
+    replyAt: replyAtOf(replyWithinMs, noLaterThan),
   };
   const input: DialogueInput = { notice, ...(lookUpInstances ? { lookUpInstances } : {}) };
   const { session, project, instance, state } = notice;

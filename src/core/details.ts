@@ -101,7 +101,7 @@ const counts = ({ hosts, instances }: Progress): string => {
 };
 
 /** `2027-03-01 22:25 UTC`: so many characters of an RFC 3339 time in UTC. */
-const utc = (time: string, chars: number): string => `${time.slice(0, chars).replace('T', ' ')} UTC`;
+export const utc = (time: string, chars: number): string => `${time.slice(0, chars).replace('T', ' ')} UTC`;
 
 /** Where hosts have no room but on each other, an instance moves more often than once. */
 export const movesOf = ({ moved, total }: Progress['instances']): string =>

@@ -1,12 +1,13 @@
 import { sleep } from '@temporalio/workflow';
 import type { Owner } from '../../activities/contract.ts';
+import { utc } from '../../src/core/details.ts';
 import { durationMs } from '../../src/core/duration.ts';
 import type { DialogueOutcome } from '../../src/core/dialogue.ts';
 import { MaintenanceError } from '../../src/core/errors.ts';
 import type { ProjectQuestions } from '../../src/core/host-run.ts';
 import { listed } from '../../src/core/listed.ts';
 import type { InstanceAction } from '../../src/core/notice.ts';
-import { ask } from '../ask.ts';
+import { ask, replyAtOf } from '../ask.ts';
 import type { HostRun } from './host-run.ts';
 
 const NAMES_SHOWN = 5;
@@ -40,7 +41,10 @@ export async function askOwners(run: HostRun, questions: ProjectQuestions): Prom
   if (topics.length === 0) return false;
   run.waitUntilHostDeadline();
   const projects = [...new Set(topics.map(({ project }) => project))];
-  run.setWaitsFor(`an answer of ${listed(projects, NAMES_SHOWN)}`);
+  const replyWithinMs = durationMs(questions.replyWithin);
+  const until = utc(replyAtOf(replyWithinMs), 19);
+  const open = new Set(topics);
+  run.setWaitsFor(waitsForAnswers(open, until));
   const askedAt = Date.now();
   const answered = await Promise.all(
     topics.map(async (topic): Promise<Answered> => {
@@ -55,8 +59,10 @@ export async function askOwners(run: HostRun, questions: ProjectQuestions): Prom
         allowedActions,
         actionsAt: new Date(actionsAt).toISOString(),
         metadata: run.input.spec.metadata,
-        replyWithinMs: durationMs(questions.replyWithin),
+        replyWithinMs,
       });
+      open.delete(topic);
+      if (open.size > 0) run.showWaitsFor(waitsForAnswers(open, until));
       // An answer counts at once: another one that holds the host does not lose it.
       if (isAgreed(outcome, questions)) run.noteAgreed(agreedOf({ ...topic, outcome }, allowedActions));
       return { ...topic, outcome };
@@ -81,6 +87,12 @@ function topicsOf(owners: readonly Owner[], run: HostRun, style: ProjectQuestion
   return open.flatMap(({ project, instances }) =>
     instances.map((one) => ({ project, instances: [one], instance: one.id })),
   );
+}
+
+/** `an answer of shop, payments until 2027-03-01 22:05:00 UTC`. */
+function waitsForAnswers(open: ReadonlySet<Topic>, until: string): string {
+  const projects = [...new Set([...open].map(({ project }) => project))];
+  return `an answer of ${listed(projects, NAMES_SHOWN)} until ${until}`;
 }
 
 const leadMs = ({ instances }: Topic): number =>

@@ -142,9 +142,14 @@ export class HostRun {
 
   setWaitsFor(what: string | undefined): void {
     if (this.waitsFor === what) return;
+    this.showWaitsFor(what);
+    this.report({ now: true });
+  }
+
+  /** On the host's own page; its session hears of it with the next report. */
+  showWaitsFor(what: string | undefined): void {
     this.waitsFor = what;
     this.show();
-    this.report({ now: true });
   }
 
   /** For the Web UI only: the session learns it from the failure of the workflow. */

@@ -1,9 +1,10 @@
+import { utc } from '../../src/core/details.ts';
 import { durationMs } from '../../src/core/duration.ts';
 import { MaintenanceError } from '../../src/core/errors.ts';
 import { listed } from '../../src/core/listed.ts';
 import type { NoticeState } from '../../src/core/notice.ts';
 import type { ProjectWishes } from '../../src/core/session-spec.ts';
-import { ask, tell } from '../ask.ts';
+import { ask, replyAtOf, tell } from '../ask.ts';
 import type { SessionRecord } from './session-record.ts';
 
 const NAMES_SHOWN = 5;
@@ -26,14 +27,17 @@ export async function askProjects(
 ): Promise<void> {
   const { id: session, spec, projects } = record;
   if (projects.length === 0) return;
+  const replyWithinMs = durationMs(state === 'MAINTENANCE' ? wishes.replyWithin : wishes.makeRoomWithin);
+  const until = utc(replyAtOf(replyWithinMs, noLaterThan), 19);
   const open = new Set(projects);
   const showOpen = (): void => {
     record.waitFor =
-      open.size === 0 ? undefined : `an answer of ${listed([...open], NAMES_SHOWN)} to ${state}`;
+      open.size === 0
+        ? undefined
+        : `an answer of ${listed([...open], NAMES_SHOWN)} to ${state} until ${until}`;
     record.show();
   };
   showOpen();
-  const replyWithinMs = durationMs(state === 'MAINTENANCE' ? wishes.replyWithin : wishes.makeRoomWithin);
   const refused: string[] = [];
   const silent: string[] = [];
   try {
