@@ -370,6 +370,7 @@ function flatten(
 ): Issue[] {
   return issues.flatMap((issue): Issue[] => {
     const path = [...prefix, ...issue.path];
+    if (isAbsent(issue)) return [{ path, message: 'is required' }];
     if (issue.code === 'invalid_union' && issue.errors.length > 0) {
       const branches = issue.errors.filter(
         (branch) => !branch.some((i) => i.code === 'invalid_type' && i.path.length === 0),
@@ -392,6 +393,14 @@ function flatten(
     return [{ path, message: issue.message }];
   });
 }
+
+/** The value itself is not in the issue, only in its words. */
+const isAbsent = (issue: z.core.$ZodIssue): boolean =>
+  issue.code === 'invalid_union' && issue.errors.length > 0
+    ? issue.errors.every(
+        (branch) => branch.length > 0 && branch.every((one) => one.path.length === 0 && isAbsent(one)),
+      )
+    : issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
 
 const formatPath = (path: PropertyKey[]): string =>
   path.length === 0 ? '(input)' : path.map(String).join('.');

@@ -277,6 +277,11 @@ describe('the same Idempotency-Key', () => {
   });
 });
 
+test('a field that is not there is called required, not by the words of a parser', async () => {
+  const { body } = await service.ask('POST', '/v1/maintenance', {});
+  assert.equal(body.message, 'maintenance_at: is required');
+});
+
 describe('what is wrong is refused with the field that is', () => {
   const cases: [string, object, string][] = [
     ['a key that is not known', { host: ['a'] }, 'host'],
