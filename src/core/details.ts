@@ -86,13 +86,13 @@ export function renderConstraints({ site, shard, shards, instances, groups }: Co
   ]);
 }
 
-const counts = ({ hosts, instances }: Progress): string => {
+const counts = ({ state, hosts, instances }: Progress): string => {
   if (hosts.total === 0) return 'Its hosts are not known yet.';
   return [
     `${hosts.done} of ${hosts.total} hosts done`,
     ...count(hosts.inFlight, 'out'),
     ...count(hosts.held, 'held'),
-    ...count(hosts.pending, 'to go'),
+    ...count(hosts.pending, state === 'MAINTENANCE_CANCELLED' ? 'not started' : 'to go'),
     ...count(hosts.skipped, 'skipped'),
     ...count(hosts.rolledBack, 'rolled back'),
     movesOf(instances),

@@ -31,6 +31,11 @@ test('a session begins with state, bar, share and end, then counts', () => {
   ]);
 });
 
+test('hosts that a cancelled session has left out are not to go any more', () => {
+  const [, counts] = linesOf(renderSession({ ...running, state: 'MAINTENANCE_CANCELLED' }));
+  assert.match(counts ?? '', / · 5 not started · /);
+});
+
 test('the last line is empty, for the pane clips it', () => {
   assert.equal(linesOf(renderSession(running)).at(-1), '');
 });
