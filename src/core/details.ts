@@ -34,11 +34,10 @@ export function renderHost(view: HostView): string {
   const lines = [`**${escape(view.host)}** · ${view.step} · ${bar(done)}`];
   if (view.failedWith !== undefined) lines.push(`**Failed:** ${escape(view.failedWith)}`);
   if (view.waitsFor !== undefined) lines.push(`**Waits for:** ${escape(view.waitsFor)}`);
-  lines.push(
-    total === 0
-      ? 'No instance has to leave.'
-      : `${view.gone} of ${total} instances have left${after(' · still here: ', view.left)}`,
-  );
+  if (total > 0)
+    lines.push(`${view.gone} of ${total} instances have left${after(' · still here: ', view.left)}`);
+  // Before the precheck is over nobody has counted them.
+  else if (view.step !== 'precheck') lines.push('No instance has to leave.');
   lines.push(`Session: ${escape(view.session)}`);
   return render(lines);
 }

@@ -73,6 +73,12 @@ test('a host says where it is, what it waits for, and who is still there', () =>
   ]);
 });
 
+test('a host says that no instance has to leave once that is known', () => {
+  const host = { host: 'compute-05', session: 'rack-12', gone: 0, left: [] };
+  assert.doesNotMatch(renderHost({ ...host, step: 'precheck' }), /instance/);
+  assert.match(renderHost({ ...host, step: 'work' }), /No instance has to leave/);
+});
+
 test('a host whose run has ended early says why', () => {
   const details = renderHost({
     host: 'compute-04',
