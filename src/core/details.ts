@@ -47,6 +47,11 @@ export function renderSession(progress: Progress): string {
   const end = eta === undefined ? '' : ` · done about ${utc(eta, 16)}`;
   const lines = [`**${state}** ${bar(percent / 100)} ${percent} %${end}`, counts(progress)];
   if (blockedBy.length > 0) lines.push(`**Blocked by:** ${blockers(blockedBy)}`);
+  if (blockedBy.some((what) => what.startsWith('an answer of '))) {
+    lines.push(
+      `To answer for a project: signal answer to its workflow dialogue/${escape(progress.session)}/…`,
+    );
+  }
   if (reason !== '') lines.push(escape(reason));
   const out = inFlight.map(
     ({ host, step, moved, total }) => `${host} ${step}${total > 0 ? ` ${moved} of ${total}` : ''}`,
@@ -59,12 +64,15 @@ export function renderSession(progress: Progress): string {
 export function renderDialogue(view: NoticeView & { refused: string | undefined }): string {
   const { project, state, instances, allowedActions, replyAt, answered, closed, refused } = view;
   const until = `until ${utc(replyAt, 19)}`;
-  const lines = [`**${state}** to project ${escape(project)} · ${instances.length} instances`];
+  const lines = [
+    `**${state}** to project ${escape(project)} · ${instances.length} ${instances.length === 1 ? 'instance' : 'instances'}`,
+  ];
   if (answered) lines.push(`**${answered.agreed ? 'Agreed' : 'Refused'}** at ${utc(answered.at, 19)}`);
   else lines.push(closed === true ? `**Silent** ${until}` : `**Waits for its answer** ${until}`);
   if (!answered && closed !== true) {
-    const choice = allowedActions.length === 0 ? '' : `, for each instance ${allowedActions.join(', ')}`;
-    lines.push(`Signal answer: ACK_${state} or NACK_${state}${escape(choice)}`);
+    const choice =
+      allowedActions.length === 0 ? '' : `; with "instanceAction" for all: ${allowedActions.join(', ')}`;
+    lines.push(escape(`Signal answer: {"state": "ACK_${state}"} or {"state": "NACK_${state}"}${choice}`));
   }
   if (refused !== undefined) lines.push(`An answer that did not count: ${escape(refused)}`);
   return render(lines);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { renderHost, renderSession } from '../../src/core/details.ts';
+import { renderDialogue, renderHost, renderSession } from '../../src/core/details.ts';
 import type { Progress } from '../../src/core/progress.ts';
 
 const running: Progress = {
@@ -89,4 +89,31 @@ test('a host whose run has ended early says why', () => {
     failedWith: 'ActionFailed: checksum mismatch',
   });
   assert.match(details, /\*\*Failed:\*\* ActionFailed: checksum mismatch/);
+});
+
+test('a session that waits for projects says how to answer for one', () => {
+  const blockedBy = ['an answer of shop, payments until 2027-03-01 22:05:00 UTC'];
+  const lines = linesOf(renderSession({ ...running, blockedBy }));
+  assert.equal(lines[2], `**Blocked by:** ${blockedBy[0]}`);
+  assert.equal(lines[3], 'To answer for a project: signal answer to its workflow dialogue/rack-12/…');
+});
+
+test('a question says to whom it is, until when, and what to signal', () => {
+  const asked = {
+    id: 'n-1',
+    session: 'rack-12',
+    project: 'shop',
+    state: 'PLANNED_MAINTENANCE',
+    instances: ['web-1'],
+    allowedActions: ['MIGRATE', 'OWN_ACTION'],
+    replyAt: '2027-03-01T22:05:00.000Z',
+  } as const;
+  const view = { ...asked, instances: [...asked.instances], allowedActions: [...asked.allowedActions] };
+  const lines = linesOf(renderDialogue({ ...view, refused: undefined }));
+  assert.deepEqual(lines.slice(0, -1), [
+    '**PLANNED_MAINTENANCE** to project shop · 1 instance',
+    '**Waits for its answer** until 2027-03-01 22:05:00 UTC',
+    'Signal answer: \\{"state": "ACK_PLANNED_MAINTENANCE"\\} or \\{"state": "NACK_PLANNED_MAINTENANCE"\\}; ' +
+      'with "instanceAction" for all: MIGRATE, OWN_ACTION',
+  ]);
 });
