@@ -35,7 +35,9 @@ export function describeProgress(facts: SessionFacts): Progress {
   const hosts = table.hostCounts();
   const held = [...table.held.values()];
   const out = [...table.out.values()].slice(0, OUT_SHOWN);
-  const eta = facts.moving ? estimateEnd(facts) : undefined;
+  // How long others take to answer or to make room nobody can estimate.
+  const allWait = out.length > 0 && out.every(({ waitsFor }) => waitsFor !== undefined);
+  const eta = facts.moving && !allWait ? estimateEnd(facts) : undefined;
   return {
     session: facts.session,
     site: facts.site,

@@ -93,6 +93,16 @@ describe('when it will be done', () => {
     assert.equal(etaOf(table, { plannedMs, firstHostAt: at(0), now: at(130) }), 130);
   });
 
+  test('is not known while each host that is out waits for something', () => {
+    const table = HostTable.of(names(4), 0);
+    takeOut(table, 'h1');
+    takeOut(table, 'h2');
+    table.noteWait('h1', 'an answer of shop');
+    assert.equal(etaOf(table, { plannedMs, now: at(5) }), 100);
+    table.noteWait('h2', 'an answer of shop');
+    assert.equal(etaOf(table, { plannedMs, now: at(5) }), undefined);
+  });
+
   test('follows from how long the first hosts took, and how many may be out', () => {
     const table = HostTable.of(names(10), 0);
     for (const host of ['h1', 'h2', 'h3', 'h4']) takeOut(table, host);
