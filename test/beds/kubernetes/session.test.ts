@@ -146,7 +146,8 @@ test('a maintenance of somebody else is left alone, and named', async () => {
     spec: { scope: 'os' },
   });
   const session = await site.session({ hosts: [FIRST, SECOND] });
-  await site.until(session, ({ blockedBy }) => blockedBy.some((text) => /by-hand.*ask Ada/.test(text)));
+  const failed = await site.until(session, ({ state }) => state === 'MAINTENANCE_FAILED');
+  assert.match(failed.reason, /ClusterMaintenanceRequest by-hand stands already .*ask Ada/);
   await session.signal('cancel');
   const { state } = await site.until(session, (progress) => progress.state === 'MAINTENANCE_CANCELLED');
 

@@ -17,7 +17,6 @@ const record = z.object({
     })
     .optional(),
   responseStatus: z.object({ code: z.number() }).optional(),
-  requestObject: z.unknown().optional(),
   responseObject: z.unknown().optional(),
   requestReceivedTimestamp: z.coerce.date(),
   stageTimestamp: z.coerce.date(),
@@ -34,7 +33,6 @@ const node = z.object({
   spec: z.object({ unschedulable: z.boolean().default(false) }),
 });
 const request = z.object({ spec: z.object({ nodeName: z.string() }) });
-const eviction = z.object({ metadata: z.object({ name: z.string() }) });
 
 export interface Judgement {
   /** What went against the rules, each a sentence. */
@@ -60,8 +58,6 @@ async function callsSince(offset: number): Promise<Call[]> {
 
 /**
  * Goes through the record as it was written, and holds each touch of a node against the locks as they were then.
- *
- * @param podsOf nodes of pods by name, as far as they are known
  */
 export async function judge(offset: number, driver: string): Promise<Judgement> {
   const calls = await callsSince(offset);
@@ -72,7 +68,7 @@ export async function judge(offset: number, driver: string): Promise<Judgement> 
     if (isDrivers) judgement.calls += 1;
     if ((call.responseStatus?.code ?? 500) >= 300) continue;
     if (isDrivers) world.judge(call, judgement);
-    world.take(call);
+    world.take(call, isDrivers);
     judgement.mostOut = Math.max(judgement.mostOut, world.out.size);
   }
   return judgement;
@@ -81,11 +77,13 @@ export async function judge(offset: number, driver: string): Promise<Judgement> 
 class World {
   /** By name of the lock. */
   readonly #locks = new Map<string, { node: string | undefined; state: string; at: number }>();
-  readonly #windows = new Set<string>();
   readonly #requests = new Map<string, string>();
+  /** Nodes that take no pods, whoever has said so. */
+  readonly #cordoned = new Set<string>();
+  /** Those of them that the driver has cordoned. */
   readonly out = new Set<string>();
 
-  take({ verb, objectRef, responseObject, stageTimestamp }: Call): void {
+  take({ verb, objectRef, responseObject, stageTimestamp }: Call, isDrivers: boolean): void {
     const { resource = '', name = '' } = objectRef ?? {};
     const isDelete = verb === 'delete';
     if (resource === 'nodeworkloadlocks' || resource === 'clusterworkloadlocks') {
@@ -98,18 +96,16 @@ class World {
         const at = before?.state === state ? before.at : stageTimestamp.getTime();
         this.#locks.set(metadata.name, { node: spec.nodeName, state, at });
       }
-    } else if (resource === 'clustermaintenancerequests') {
-      if (isDelete) this.#windows.delete(name);
-      else this.#windows.add(nameOf(responseObject) ?? name);
     } else if (resource === 'nodemaintenancerequests') {
       const seen = request.safeParse(responseObject);
       if (isDelete) this.#requests.delete(name);
       else if (seen.success) this.#requests.set(nameOf(responseObject) ?? name, seen.data.spec.nodeName);
     } else if (resource === 'nodes') {
       const seen = node.safeParse(responseObject);
-      if (isDelete) this.out.delete(name);
-      else if (seen.success && seen.data.spec.unschedulable) this.out.add(seen.data.metadata.name);
-      else if (seen.success) this.out.delete(seen.data.metadata.name);
+      const isCordoned = seen.data?.spec.unschedulable === true && !isDelete;
+      if (isCordoned && isDrivers && !this.#cordoned.has(name)) this.out.add(name);
+      if (isCordoned) this.#cordoned.add(name);
+      else for (const set of [this.out, this.#cordoned]) set.delete(name);
     }
   }
 
@@ -124,17 +120,15 @@ class World {
     }
     if (resource === 'nodes' && call.verb === 'patch') {
       const seen = node.safeParse(call.responseObject);
-      if (!seen.success || this.out.has(name) === seen.data.spec.unschedulable) return;
+      if (!seen.success || this.#cordoned.has(name) === seen.data.spec.unschedulable) return;
       this.#expectReleased(name, seen.data.spec.unschedulable ? 'cordoned' : 'uncordoned', objections);
       const last = Math.max(...this.#locksOf(name).map(({ at }) => at));
       if (seen.data.spec.unschedulable) reactionsMs.push(call.stageTimestamp.getTime() - last);
     }
     if (resource === 'pods' && subresource === 'eviction') {
-      const pod = eviction.safeParse(call.requestObject);
-      if (this.out.size === 0)
-        objections.push(`${pod.data?.metadata.name} was evicted while no node was cordoned`);
-      for (const one of this.out)
-        this.#expectReleased(one, `drained of ${pod.data?.metadata.name}`, objections);
+      const asked = [...this.#requests.values()].filter((of) => this.#cordoned.has(of));
+      if (asked.length === 0) objections.push(`${name} was evicted while no node was cordoned`);
+      for (const of of asked) this.#expectReleased(of, `drained of ${name}`, objections);
     }
     if (resource === 'clustermaintenancerequests' && call.verb === 'delete') {
       for (const of of this.#requests.values())
