@@ -20,12 +20,13 @@ launch() { # NAME
         --audit-policy-file "$ETC/audit.yaml" --audit-log-path "$LOG/audit.log" \
         --etcd-compaction-interval 0
       ;;
-    # Nodes have their networks from nobody.
+    # Nodes have their networks from nobody; and kwok does not always renew the lease of one that was made anew.
     kube-controller-manager)
       start kube-controller-manager "$BIN/kube-controller-manager" --kubeconfig "$BED/kubeconfig" \
         --leader-elect=false --bind-address 127.0.0.1 --secure-port "$P_CONTROLLERS" --cert-dir "$VAR/controllers" \
         --service-account-private-key-file "$ETC/sa.key" --root-ca-file "$ETC/ca.crt" \
-        --controllers '*,-node-ipam-controller,-node-route-controller' --use-service-account-credentials=false
+        --controllers '*,-node-ipam-controller,-node-route-controller' --use-service-account-credentials=false \
+        --node-monitor-grace-period=1h
       ;;
     kube-scheduler)
       start kube-scheduler "$BIN/kube-scheduler" --kubeconfig "$BED/kubeconfig" --leader-elect=false \
