@@ -5,8 +5,8 @@ import { type KubeConfig, Watch } from '@kubernetes/client-node';
 import { z } from 'zod';
 import { MaintenanceError } from '../core/errors.ts';
 import { SettingsError } from '../drivers/platform.ts';
-import { type Call, Transport, type TransportOptions, wordsOf } from '../drivers/transport.ts';
-import { codeFor, failureOfWatch, interpret, isConflict, isExpired } from './failure.ts';
+import { type Call, rest, Transport, type TransportOptions, wordsOf } from '../drivers/transport.ts';
+import { codeFor, failureOfWatch, interpret, isConflict, isExpired, isForbidden } from './failure.ts';
 import { pathOf, type KubernetesObject, type ObjectName, type Resource } from './resource.ts';
 
 /** Objects in one page of a list. */
@@ -229,7 +229,7 @@ export class KubernetesClient {
 
   /**
    * Waits until one of the objects changes after they were listed, and no longer than so many milliseconds. A server that
-   * cannot tell ends the wait too: look again.
+   * cannot tell ends the wait too: look again. Who may list and not watch waits the whole time.
    */
   async untilChanged<T extends KubernetesObject>(
     resource: Resource<T>,
@@ -242,7 +242,8 @@ export class KubernetesClient {
     try {
       for await (const { type } of this.watch(resource, listed, context)) if (type !== 'BOOKMARK') return;
     } catch (error) {
-      if (!isExpired(error)) throw error;
+      if (isDenied(error)) await rest(longestMs, signal);
+      else if (!isExpired(error)) throw error;
     }
     signal.throwIfAborted();
   }
@@ -260,11 +261,18 @@ export class KubernetesClient {
     } catch (error) {
       throw new MaintenanceError('NotAuthorized', `the kubeconfig gives no credentials: ${wordsOf(error)}`);
     }
-    const { body } = await this.#transport(options).call({
-      ...call,
-      headers: { ...authorizationOf(options), ...call.headers },
-    });
-    return body;
+    const transport = this.#transport(options);
+    const headers = authorizationOf(options);
+    const send = async <A>(one: Call<A>): Promise<A> =>
+      (await transport.call({ ...one, headers: { ...headers, ...one.headers } })).body;
+    try {
+      return await send(call);
+    } catch (error) {
+      if (!isForbidden(error)) throw error;
+      // An API server that has just started refuses everybody until it knows the roles; this is open to all.
+      await send({ method: 'GET', path: '/version', schema: anything, signal: call.signal }).catch(refuseAll);
+      return await send(call);
+    }
   }
 
   #transport(options: RequestOptions): Transport {
@@ -284,6 +292,11 @@ export class KubernetesClient {
     this.#connection = { tls, transport };
     return transport;
   }
+}
+
+function refuseAll(error: unknown): never {
+  if (!isForbidden(error)) throw error;
+  throw new MaintenanceError('PlatformBusy', 'the API server refuses everybody: it has just started');
 }
 
 function tlsOf({ ca, cert, key, rejectUnauthorized, servername }: RequestOptions): TlsOptions {
@@ -332,6 +345,9 @@ function eventOf<T extends KubernetesObject>(
   const parsed = parse(resource, object);
   return { type, object: parsed, resourceVersion: parsed.metadata.resourceVersion };
 }
+
+const isDenied = (error: unknown): boolean =>
+  error instanceof MaintenanceError && error.code === 'NotAuthorized';
 
 function watchFailure(error: unknown): MaintenanceError {
   const http = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : undefined;

@@ -43,6 +43,8 @@ export const isTaken = (error: unknown): boolean => hasReason(error, 'AlreadyExi
 /** What was asked for lies further back than the API server remembers. */
 export const isExpired = (error: unknown): boolean => hasReason(error, 'Expired') || hasReason(error, 'Gone');
 
+export const isForbidden = (error: unknown): boolean => hasReason(error, 'Forbidden');
+
 /** The first cause of this reason, in the words of the API server. */
 export const causeOf = (error: unknown, reason: string): string | undefined =>
   error instanceof KubernetesError

@@ -22,7 +22,7 @@ import type { PlatformDefinition } from '../platform.ts';
 import { seeNode, toHost, type SeenNode } from './inventory.ts';
 import { Maintenance } from './maintenance.ts';
 import { NodeLocks } from './node-locks.ts';
-import { abilityOf, obstacleOf, podName, toInstance } from './pods.ts';
+import { abilityOf, hasToLeave, obstacleOf, podName, toInstance } from './pods.ts';
 import { describeForeign, podsPolicy } from './request.ts';
 import { configSchema } from './settings.ts';
 import { Window } from './window.ts';
@@ -92,17 +92,20 @@ class MoskDriver implements Driver {
       this.#client.list(PODS, {}, context),
     ]);
     const known = new Set(nodes.items.map(({ metadata }) => metadata.name));
+    // A pod outlives its node for a while.
+    const instances = instancesOf(pods.items).filter(({ host }) => known.has(host));
+    const busy = new Set(instances.map(({ host }) => host));
     return {
-      hosts: nodes.items.map((node) => toHost(seeNode(node, requests.items))),
-      // A pod outlives its node for a while.
-      instances: instancesOf(pods.items).filter(({ host }) => known.has(host)),
+      hosts: nodes.items.map((node) => toHost(seeNode(node, requests.items), !busy.has(node.metadata.name))),
+      instances,
       groups: [],
     };
   }
 
   async inspect(host: string, context: CallContext): Promise<{ host: Host; instances: Instance[] }> {
     const [seen, pods] = await Promise.all([this.#look(host, context), this.#podsOn(host, context)]);
-    return { host: toHost(seen), instances: instancesOf(pods) };
+    const instances = instancesOf(pods);
+    return { host: toHost(seen, instances.length === 0), instances };
   }
 
   async locate(instance: string, context: CallContext): Promise<Instance | undefined> {
@@ -113,7 +116,7 @@ class MoskDriver implements Driver {
   async precheck(name: string, { options }: MaintenanceRequest, context: CallContext): Promise<HostCheck> {
     const [seen, pods] = await Promise.all([this.#look(name, context), this.#podsOn(name, context)]);
     const policy = options.mosk?.pods ?? podsPolicy.parse({});
-    const host = toHost(seen);
+    const host = toHost(seen, !pods.some(hasToLeave));
     const { cordonReason } = host;
     const isForeign = cordonReason !== undefined && parseMark(cordonReason) === undefined;
     return {

@@ -46,7 +46,8 @@ export function seeNode(node: KubeNode, requests: readonly NodeMaintenanceReques
   return { node, own, foreign: about.filter((request) => markTextOf(request) === undefined) };
 }
 
-export function toHost(seen: SeenNode): Host {
+/** @param isEmpty whether no pod is on the node that has to leave it */
+export function toHost(seen: SeenNode, isEmpty: boolean): Host {
   const { metadata, status } = seen.node;
   const { name } = metadata;
   const short = shortName(name);
@@ -63,7 +64,7 @@ export function toHost(seen: SeenNode): Host {
       memoryMb: Math.floor(amountOf(status.allocatable['memory']) / MEBIBYTE),
       diskGb: Math.floor(amountOf(status.allocatable['ephemeral-storage']) / GIBIBYTE),
     },
-    standing: standingOf(seen),
+    standing: standingOf(seen, isEmpty),
     ...(reason === undefined ? {} : { cordonReason: reason }),
   };
 }
@@ -74,8 +75,10 @@ export function returningMark({ metadata }: KubeNode): string | undefined {
   return parseMark(text) && text;
 }
 
-function standingOf({ node, own, foreign }: SeenNode): HostStanding {
+function standingOf({ node, own, foreign }: SeenNode, isEmpty: boolean): HostStanding {
   const phase = own && phaseOf(own);
+  // A scheduler that had not heard yet of the cordon has put one there.
+  if (phase === 'out' && !isEmpty) return STANDINGS.drain;
   // One that restarts in its maintenance does not answer meanwhile.
   if (phase) return STANDINGS[phase];
   if (own ?? returningMark(node)) return 'cordoned';

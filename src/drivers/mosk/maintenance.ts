@@ -78,11 +78,19 @@ export class Maintenance {
     }
     if (!own) await this.#create(node, mark, request, context);
     const { name } = node.metadata;
+    const { items } = await this.#parts.client.list(
+      PODS,
+      { fieldSelector: `spec.nodeName=${name}` },
+      context,
+    );
+    const isEmpty = !items.some(hasToLeave);
     const changed = await this.#change(
       name,
       (fresh) => {
         if (markTextOf(fresh) !== formatMark(mark)) throw notOurs(fresh);
-        return phaseOf(fresh) === undefined ? toLocks(request.options.mosk?.pods) : undefined;
+        const phase = phaseOf(fresh);
+        if (phase === undefined) return toLocks(request.options.mosk?.pods);
+        return phase === 'out' && !isEmpty ? toPhase('drain') : undefined;
       },
       context,
     );

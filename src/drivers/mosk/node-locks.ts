@@ -1,5 +1,4 @@
 /** The locks of nodes: watched once for all nodes that wait, and listed anew before anything is believed. */
-import { MaintenanceError } from '../../core/errors.ts';
 import type { KubernetesClient } from '../../kubernetes/client.ts';
 import { NODE_LOCKS, shortName, type NodeWorkloadLock } from '../../kubernetes/lcm.ts';
 import { Mirror } from '../../kubernetes/mirror.ts';
@@ -19,8 +18,6 @@ export interface LockLook {
 interface WatchedLocks {
   mirror: Mirror<NodeWorkloadLock, NodeWorkloadLock>;
   isListed: boolean;
-  /** Why locks may not be watched. */
-  refusal?: MaintenanceError;
   abort: AbortController;
 }
 
@@ -36,10 +33,8 @@ export class NodeLocks {
     this.#client = client;
   }
 
-  /** Throws NotAuthorized when locks may not be watched. */
   async look(node: string, state: 'active' | 'inactive', context: CallContext): Promise<LockLook> {
-    const { mirror, isListed, refusal } = this.#watch();
-    if (refusal) throw refusal;
+    const { mirror, isListed } = this.#watch();
     const key = shortName(node);
     const seen = this.#changes.get(key);
     // What was seen may be old, and is enough only to go on waiting.
@@ -92,9 +87,8 @@ export class NodeLocks {
       resource: NODE_LOCKS,
       keep: (lock) => lock,
       changed: (lock) => this.#note(lock),
-      failed: (error) => {
-        if (error instanceof MaintenanceError && error.code === 'NotAuthorized') watched.refusal = error;
-      },
+      // Whoever waits lists the locks too, and is told then.
+      failed: () => undefined,
     });
     const watched: WatchedLocks = { mirror, isListed: false, abort };
     void mirror.listed().then(() => (watched.isListed = true));

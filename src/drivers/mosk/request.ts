@@ -109,7 +109,7 @@ export const toLocks = (policy: PodsPolicy = podsPolicy.parse({})): Record<strin
 export const toDrain = (isCordoned: boolean): Record<string, unknown> =>
   annotated({ [PHASE]: 'drain', [WAS_CORDONED]: String(isCordoned) });
 
-export const toPhase = (next: 'out' | 'back' | undefined): Record<string, unknown> =>
+export const toPhase = (next: 'drain' | 'out' | 'back' | undefined): Record<string, unknown> =>
   annotated({ [PHASE]: next ?? null });
 
 /** Whose a request is that is not ours, as far as it says. */
