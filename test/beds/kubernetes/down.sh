@@ -6,5 +6,5 @@ set -euo pipefail
 . "$(dirname "$0")/../processes.sh"
 
 for name in kwok kube-scheduler kube-controller-manager kube-apiserver etcd; do stop "$name"; done
-rm -rf "$VAR"
+rm -rf "$VAR" "$LOG"/audit*.log
 if [ "${1:-}" = --wipe ]; then rm -rf "$BED"; fi

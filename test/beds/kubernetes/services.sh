@@ -17,7 +17,7 @@ launch() { # NAME
         --service-account-key-file "$ETC/sa.pub" --service-account-signing-key-file "$ETC/sa.key" \
         --token-auth-file "$ETC/tokens.csv" --authorization-mode RBAC \
         --service-cluster-ip-range 10.0.0.0/24 --allow-privileged=true --endpoint-reconciler-type=none \
-        --audit-policy-file "$ETC/audit.yaml" --audit-log-path "$LOG/audit.log" \
+        --audit-policy-file "$ETC/audit.yaml" --audit-log-path "$LOG/audit.log" --audit-log-maxsize 10000 \
         --etcd-compaction-interval 0
       ;;
     # Nodes have their networks from nobody; and kwok does not always renew the lease of one that was made anew.

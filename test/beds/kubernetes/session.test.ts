@@ -29,6 +29,7 @@ test('six nodes are taken by role and zone, under every lock, and all come back'
   assert.deepEqual([...worked].sort(), [...NODES].sort());
   const { mostOut, reactionsMs, calls } = await site.judge();
   assert.ok(mostOut <= 2, `${mostOut} nodes were out at one time, although a zone has two computes`);
+  assert.equal(reactionsMs.length, NODES.length);
   t.diagnostic(
     `${calls / NODES.length} calls for each node; cordoned ${reactionsMs.join(', ')} ms after its locks`,
   );

@@ -50,7 +50,9 @@ export const recorded = async (): Promise<number> => (await readFile(AUDIT_LOG))
 
 /** Calls that have ended since, in the order of their ends. */
 async function callsSince(offset: number): Promise<Call[]> {
-  const text = (await readFile(AUDIT_LOG)).subarray(offset).toString();
+  const log = await readFile(AUDIT_LOG);
+  if (log.length <= offset) throw new Error(`${AUDIT_LOG} has been begun anew: nothing can be said`);
+  const text = log.subarray(offset).toString();
   const lines = text.split('\n').filter((line) => line.endsWith('}'));
   const calls = lines.map((line) => record.parse(JSON.parse(line)));
   return calls.sort((a, b) => a.stageTimestamp.getTime() - b.stageTimestamp.getTime());
@@ -102,6 +104,8 @@ class World {
       else if (seen.success) this.#requests.set(nameOf(responseObject) ?? name, seen.data.spec.nodeName);
     } else if (resource === 'nodes') {
       const seen = node.safeParse(responseObject);
+      // Of reads no object is recorded.
+      if (!seen.success && !isDelete) return;
       const isCordoned = seen.data?.spec.unschedulable === true && !isDelete;
       if (isCordoned && isDrivers && !this.#cordoned.has(name)) this.out.add(name);
       if (isCordoned) this.#cordoned.add(name);
