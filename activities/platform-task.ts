@@ -13,7 +13,9 @@ const ABORT_MS = 60_000;
 /** How a task ended; `vanished`: look at the subject itself. */
 export type TaskEnd = Exclude<TaskStatus, { state: 'running' }>;
 
-type Tell = (status: TaskStatus & { state: 'running' }) => void;
+type Running = Extract<TaskStatus, { state: 'running' }>;
+
+type Tell = (status: Running) => void;
 
 /**
  * Finds the task that runs for the subject, or starts it, and follows it to its end. The task's id is kept in the
@@ -115,11 +117,7 @@ async function follow(
   }
 }
 
-function pauseAfter(
-  startedAt: number,
-  { waited }: TaskStatus & { state: 'running' },
-  { capabilities }: Driver,
-): number {
+function pauseAfter(startedAt: number, { waited }: Running, { capabilities }: Driver): number {
   const pause = (Date.now() - startedAt) * POLL_SHARE;
   return waited ? 0 : Math.min(LONGEST_POLL_MS, Math.max(capabilities.shortestPollMs, pause));
 }
@@ -127,7 +125,7 @@ function pauseAfter(
 /** As it goes into a heartbeat. */
 const seenOf = (
   task: PlatformTask,
-  { progress, detail }: TaskStatus & { state: 'running' },
+  { progress, detail }: Running,
 ): { task: PlatformTask; progress?: number; detail?: string } => ({
   task,
   ...(progress === undefined ? {} : { progress }),
