@@ -280,17 +280,20 @@ export async function checkHost(
 }
 
 /** Goes on with the check of an earlier attempt, if the platform still knows it. */
-async function seeCheckThrough(driver: Driver, io: Io, host: string): Promise<PlatformTask | undefined> {
+async function seeCheckThrough(driver: Driver, io: Io, host: string): Promise<PlatformTask> {
   const begun = resumedTask(io, 'check', host);
-  for (const find of [async () => begun, () => driver.check?.(host, io.uncut)]) {
-    const task = await find();
-    if (!task) continue;
-    io.keep({ task });
-    const end = await followTask(driver, io, task);
-    if (end.state === 'failed') throw end.error;
-    if (end.state === 'done') return task;
-  }
+  if (begun && (await passes(driver, io, begun))) return begun;
+  const task = await driver.check?.(host, io.uncut);
+  if (task && (await passes(driver, io, task))) return task;
   throw new MaintenanceError('PlatformGarbled', `the platform forgets its check of ${host}`);
+}
+
+/** Follows a check to its end; false when the platform has forgotten it. Throws what it failed with. */
+async function passes(driver: Driver, io: Io, check: PlatformTask): Promise<boolean> {
+  io.keep({ task: check });
+  const end = await followTask(driver, io, check);
+  if (end.state === 'failed') throw end.error;
+  return end.state === 'done';
 }
 
 export const markOf = ({ session, host }: HostRef): Mark => ({ session, host });
