@@ -50,3 +50,17 @@ until_succeeds() { # COMMAND...
 port_open() { # PORT
   (echo >"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
+
+# Steers single services of a bed, with `launch` and `await_service` of its own.
+steer() { # start|stop|kill NAME...
+  local action=$1 name
+  shift
+  for name in "$@"; do
+    case $action in
+      start) launch "$name" && await_service "$name" ;;
+      stop) stop "$name" ;;
+      kill) stop "$name" KILL ;;
+      *) echo "no such action: $action" >&2 && return 2 ;;
+    esac
+  done
+}
