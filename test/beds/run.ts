@@ -1,6 +1,7 @@
 /**
- * Run as `npm run test:bed -- NAME [PART …]`: brings up the real servers of test/beds/NAME, runs its tests one after
- * another, or the files whose path holds one of the parts, and takes the servers down again. `KEEP_BED=1` leaves them up.
+ * Run as `npm run test:bed -- NAME [PART …]`: builds what test/beds/NAME is made of, brings up its servers, runs its tests
+ * one after another, or the files whose path holds one of the parts, and takes the servers down again. `KEEP_BED=1` leaves
+ * them up.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,13 +11,16 @@ import { runTestFiles, testFilesIn } from '../support/test-run.ts';
 
 async function main([bed = '', ...parts]: string[]): Promise<number> {
   const folder = path.join(import.meta.dirname, bed);
-  if (bed === '' || !existsSync(path.join(folder, 'up.sh'))) {
+  if (bed === '' || !existsSync(path.join(folder, 'build.sh'))) {
     console.error('Name a bed: a folder of test/beds.');
     return 2;
   }
   const files = testFilesIn(path.join('test/beds', bed)).filter(
     (file) => parts.length === 0 || parts.some((part) => file.includes(part)),
   );
+  await run(path.join(folder, 'build.sh'));
+  // Some beds are only programs that the tests start themselves.
+  if (!existsSync(path.join(folder, 'up.sh'))) return runTestFiles(files, 1);
   try {
     await run(path.join(folder, 'up.sh'));
     return await runTestFiles(files, 1);

@@ -1,5 +1,9 @@
+#!/usr/bin/env bash
 # Builds the programs of the bed from the Go module proxy; go/ says which releases. The first build takes minutes, and the
-# releases are in the name of a stamp, so that a bed of other releases builds anew.
+# releases are in the name of a stamp, so that a bed of other releases builds anew. Needs Go.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/env.sh"
 
 KUBERNETES_PROGRAMS='kube-apiserver kube-controller-manager kube-scheduler kubectl'
 
@@ -18,7 +22,7 @@ build() {
 
 build_program() { # MODULE PACKAGE [NAME]
   local module=$1 package=$2 name=${3:-$1}
-  say "building $name"
+  printf '[%3d s] building %s\n' "$SECONDS" "$name"
   (cd "$here/go/$module" && CGO_ENABLED=0 GOFLAGS=-buildvcs=false \
     go build -trimpath -ldflags "-s -w $(version_flags "$module")" -o "$BIN/$name" "$package")
 }
@@ -41,3 +45,6 @@ copy_stages() {
     printf '\n---\n'
   done >"$BIN/kwok-stages.yaml"
 }
+
+mkdir -p "$BIN"
+build

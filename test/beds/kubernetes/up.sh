@@ -4,14 +4,13 @@
 # is left as it is. Needs Go.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-for part in env ../processes build configure services; do . "$here/$part.sh"; done
+for part in env ../processes configure services; do . "$here/$part.sh"; done
 
 say() {
   printf '[%3d s] %s\n' "$SECONDS" "$*"
 }
 
-mkdir -p "$BIN"
-build
+"$here/build.sh"
 configure
 for service in etcd kube-apiserver kube-controller-manager kube-scheduler kwok; do
   launch "$service"

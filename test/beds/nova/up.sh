@@ -3,7 +3,7 @@
 # Nova, and HOSTS nova-compute whose hypervisor is bed_driver.py. What runs already is left as it is.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-for part in env ../processes ../packages packages ../rabbitmq/broker configure services; do . "$here/$part.sh"; done
+for part in env ../processes ../rabbitmq/broker configure services; do . "$here/$part.sh"; done
 
 say() {
   printf '[%3d s] %s\n' "$SECONDS" "$*"
@@ -78,8 +78,7 @@ bootstrap() { # STEP
 }
 
 mkdir -p "$ETC" "$VAR" "$LOG" "$RUN"
-# shellcheck disable=SC2086
-install_packages $PACKAGES || fail "packages cannot be installed, see $LOG/apt.log"
+"$here/build.sh"
 say 'packages are there'
 export P_KEYSTONE P_PLACEMENT P_GLANCE P_NEUTRON P_NOVA PASSWORD HOSTS
 configure

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Starts a real RabbitMQ (Debian's) without systemd, and makes a Python environment with the real oslo.messaging. What is
-# there already is left as it is.
+# Starts a real RabbitMQ (Debian's) without systemd, beside a Python environment with the real oslo.messaging. What runs
+# already is left as it is.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-for part in env ../processes ../packages ../venv broker; do . "$here/$part.sh"; done
+for part in env ../processes broker; do . "$here/$part.sh"; done
 
 fail() {
   echo "$*" >&2
@@ -22,14 +22,10 @@ X
 }
 
 mkdir -p "$ETC" "$VAR" "$LOG" "$RUN"
-packages=rabbitmq-server
-python3 -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv"
-# shellcheck disable=SC2086
-install_packages $packages || fail "packages cannot be installed, see $LOG/apt.log"
+"$here/build.sh"
 configure
 launch_epmd
 launch_broker "$NODE"
-make_venv "$BED/venv" "$here/requirements.txt" >"$LOG/venv.log" 2>&1 || fail "Python packages cannot be installed, see $LOG/venv.log"
 until_succeeds port_open "$P_AMQPS" || fail "RabbitMQ does not come up, see $LOG/rabbitmq.log"
 cat >"$BED/bed.json" <<X
 {

@@ -1,14 +1,9 @@
 #!/usr/bin/env bash
-# Builds vcsimx and govc and starts vcsimx, unless it runs already. Needs Go; the first build fetches govmomi.
+# Builds vcsimx and govc and starts vcsimx, unless it runs already. Needs Go.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/env.sh"
 . "$here/process.sh"
-
-build() {
-  # Go has a cache of its own: when nothing has changed this takes a second.
-  (cd "$here" && CGO_ENABLED=0 GOFLAGS=-buildvcs=false go build -trimpath -o "$BED/bin/" ./vcsimx ./govc)
-}
 
 fail() {
   echo "$1" >&2
@@ -16,9 +11,8 @@ fail() {
   exit 1
 }
 
-mkdir -p "$BED/bin"
 # Also when one runs: tests start others of their own.
-build
+"$here/build.sh"
 if running; then exit 0; fi
 rm -f "$BED/bed.json"
 # shellcheck disable=SC2086
