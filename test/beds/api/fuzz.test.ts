@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
@@ -14,6 +14,7 @@ import { StaticTokens } from '../../../src/api/auth/tokens.ts';
 import { startService, type Service } from '../../api/service.ts';
 import { startEngine, type Engine, SITE } from '../../support/engine.ts';
 import { fleetOf } from '../../support/fleets.ts';
+import { bedDirectory } from '../directory.ts';
 
 /** Characters; requests are in it, which may be large. */
 const OUTPUT_SHOWN = 5_000;
@@ -31,9 +32,7 @@ const REFUSALS = `
 expected-statuses = [400, 401, 403, 404, 405, 409, 413, 415, 422, 429]
 `;
 
-const bed =
-  process.env.BED ??
-  path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'haulout-beds/api');
+const bed = bedDirectory('api');
 
 let engine: Engine;
 let service: Service;

@@ -1,19 +1,17 @@
 /** The fake against the vendor's own client, unmodified: all that it answers has to fit the models of the SDK. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { FakeCloudTower } from '../../fakes/cloudtower/server.ts';
+import { bedDirectory } from '../directory.ts';
 import { FLEET } from './fleet.ts';
 
 const run = promisify(execFile);
 const HOST = 'smtx-01';
 
 async function askSdk(fake: FakeCloudTower, source: 'LOCAL' | 'LDAP'): Promise<Record<string, unknown>> {
-  const cache = process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache');
-  const bed = process.env.BED ?? path.join(cache, 'haulout-beds/cloudtower');
   const env = {
     ...process.env,
     TOWER_URL: fake.url,
@@ -23,7 +21,7 @@ async function askSdk(fake: FakeCloudTower, source: 'LOCAL' | 'LDAP'): Promise<R
     TOWER_HOST: HOST,
   };
   const script = path.join(import.meta.dirname, 'sdk.py');
-  const { stdout } = await run(path.join(bed, 'venv/bin/python'), [script], { env });
+  const { stdout } = await run(path.join(bedDirectory('cloudtower'), 'venv/bin/python'), [script], { env });
   return JSON.parse(stdout) as Record<string, unknown>;
 }
 

@@ -1,11 +1,11 @@
 /** Tacker's plug-in as a process; `vnfm.py` says what of it is Tacker's own. */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { z } from 'zod';
+import { bedDirectory } from '../directory.ts';
 
 /** The first time Python compiles all of Tacker. */
 const ANSWER_WITHIN_MS = 120_000;
@@ -37,13 +37,15 @@ export class Tacker {
 
   /** Resolves when it takes alarms. */
   static async start(settings: Settings, env: NodeJS.ProcessEnv = process.env): Promise<Tacker> {
-    const cache = env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache');
-    const bed = env.BED ?? path.join(cache, 'haulout-beds/fenix');
     const script = path.join(import.meta.dirname, 'vnfm.py');
-    const child = spawn(path.join(bed, 'venv/bin/python'), [script, JSON.stringify(settings)], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-      env: { ...env, PYTHONWARNINGS: 'ignore' },
-    });
+    const child = spawn(
+      path.join(bedDirectory('fenix', env), 'venv/bin/python'),
+      [script, JSON.stringify(settings)],
+      {
+        stdio: ['pipe', 'pipe', 'inherit'],
+        env: { ...env, PYTHONWARNINGS: 'ignore' },
+      },
+    );
     const tacker = new Tacker(child, createInterface({ input: child.stdout }));
     z.literal('listening').parse(await tacker.#read());
     return tacker;

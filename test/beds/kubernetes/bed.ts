@@ -1,8 +1,8 @@
 /** The cluster that `run.ts` has brought up: how to reach it, and its services one by one. */
 import { execFile } from 'node:child_process';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { bedDirectory } from '../directory.ts';
 
 const run = promisify(execFile);
 
@@ -11,9 +11,7 @@ const LONGEST_OUTPUT = 64 * 1024 * 1024;
 export type Service = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'kwok';
 
 /** State of the bed: programs, kubeconfig, logs. */
-export const BED =
-  process.env.BED ??
-  path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'haulout-beds/kubernetes');
+export const BED = bedDirectory('kubernetes');
 
 /** Of somebody who may do everything. */
 export const KUBECONFIG = path.join(BED, 'kubeconfig');

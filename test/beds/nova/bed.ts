@@ -2,11 +2,11 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { bedDirectory } from '../directory.ts';
 
 /** An entry of a clouds.yaml, as far as the bed has it. */
 const cloud = z.looseObject({
@@ -41,8 +41,7 @@ export class Bed {
 
   /** The bed that the environment variable BED names, or the one at the usual place. Throws when it was never up. */
   constructor(env: NodeJS.ProcessEnv = process.env) {
-    const cache = env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache');
-    this.directory = env.BED ?? path.join(cache, 'haulout-beds/nova');
+    this.directory = bedDirectory('nova', env);
     const clouds = z.object({ clouds: z.object({ bed: cloud }) });
     this.cloud = clouds.parse(
       parse(readFileSync(path.join(this.directory, 'clouds.yaml'), 'utf8')),

@@ -2,12 +2,12 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { z } from 'zod';
+import { bedDirectory } from '../directory.ts';
 
 const run = promisify(execFile);
 
@@ -46,8 +46,7 @@ export class Bed {
 
   /** The bed that the environment variable BED names, or the one at the usual place. Throws when it is not up. */
   constructor(env: NodeJS.ProcessEnv = process.env) {
-    const cache = env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache');
-    const directory = env.BED ?? path.join(cache, 'haulout-beds/rabbitmq');
+    const directory = bedDirectory('rabbitmq', env);
     const address = z.object({ amqp: z.string(), amqps: z.string(), python: z.string() });
     const found = address.parse(JSON.parse(readFileSync(path.join(directory, 'bed.json'), 'utf8')));
     this.amqp = found.amqp;

@@ -3,11 +3,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { z } from 'zod';
+import { bedDirectory } from '../directory.ts';
 
 const START_WITHIN_MS = 300_000;
 const LOOK_EVERY_MS = 100;
@@ -97,7 +98,7 @@ export class Bed {
   readonly #dispatcher: Agent;
 
   /** The bed in a directory: that of BED, or the usual one. Throws when it is not up. */
-  constructor(directory = usualDirectory()) {
+  constructor(directory = bedDirectory('vsphere')) {
     this.address = address.parse(JSON.parse(readFileSync(path.join(directory, 'bed.json'), 'utf8')));
     this.#dispatcher = new Agent({ connect: { ca: readFileSync(this.address.caFile) } });
   }
@@ -154,7 +155,7 @@ export class Bed {
 /** Starts another vCenter for one test, with the programs of the bed that is up. */
 export async function startBed(size: Size): Promise<{ bed: Bed; stop: () => Promise<void> }> {
   const directory = await mkdtemp(path.join(tmpdir(), 'haulout-vsphere-'));
-  const program = path.join(usualDirectory(), 'bin/vcsimx');
+  const program = path.join(bedDirectory('vsphere'), 'bin/vcsimx');
   const child = spawn(program, ['-state', directory, ...flagsOf(size)], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
@@ -186,8 +187,4 @@ function flagsOf({ hosts, vmsPerHost, otherHosts, drs }: Size): string[] {
   return Object.entries({ hosts, 'vms-per-host': vmsPerHost, 'other-hosts': otherHosts, drs }).flatMap(
     ([name, value]) => (value === undefined ? [] : [`-${name}=${value}`]),
   );
-}
-
-function usualDirectory(env: NodeJS.ProcessEnv = process.env): string {
-  return env.BED ?? path.join(env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'haulout-beds/vsphere');
 }
