@@ -11,6 +11,7 @@ import { ConstraintStore } from '../../src/constraint-store.ts';
 import { constraintShard } from '../../src/core/constraints.ts';
 import { HostTable } from '../../src/core/host-table.ts';
 import { sessionSpec, type SessionInput } from '../../src/core/session-spec.ts';
+import { cloudtower } from '../../src/drivers/cloudtower/driver.ts';
 import {
   constraintsWorkflowId,
   deliveryWorkflowId,
@@ -20,6 +21,8 @@ import {
   WORKFLOWS,
 } from '../../src/names.ts';
 import type { Carried } from '../../workflows/session/session-record.ts';
+import { FLEET } from '../beds/cloudtower/fleet.ts';
+import { FakeCloudTower } from '../fakes/cloudtower/server.ts';
 import { groupConstraintOf } from './constraints.ts';
 import { SITE, startEngine, type Engine } from './engine.ts';
 import { fleetOf, WORK } from './fleets.ts';
@@ -220,6 +223,35 @@ async function recordWindows(engine: Engine, windows: Windows): Promise<void> {
   await save('reconcile-window', reconcile);
 }
 
+/** The platform checks and empties hosts by itself, and says what to give back only as a host leaves. */
+async function recordEmptiedByPlatform(engine: Engine, tower: FakeCloudTower): Promise<void> {
+  const refused = await engine.start({ hosts: ['smtx-01'] });
+  await engine.until(refused, ({ hosts }) => hosts.held === 1, PATIENCE_MS);
+  await refused.signal('cancel', { reason: 'recorded' });
+  await ended(refused);
+  await save('host-held-over-stops', hostOf(engine, 'smtx-01'));
+
+  const input: Omit<SessionInput, 'site'> = {
+    hosts: ['smtx-01'],
+    instances: { mode: 'live-then-stop', return: true },
+  };
+  const session = await engine.start({
+    ...input,
+    actions: [{ plugin: 'wait', type: 'host', metadata: { seconds: 1 } }],
+  });
+  await ended(session);
+  await save('session-emptied-by-platform', session);
+  await save('host-emptied-by-platform', hostOf(engine, 'smtx-01'));
+
+  Object.assign(tower.tower.timings, { enterMs: 10_000 });
+  const cancelled = await engine.start(input);
+  const isEntering = (): boolean => tower.host('smtx-01').state === 'ENTERING_MAINTENANCE_MODE';
+  await engine.until(cancelled, isEntering, PATIENCE_MS);
+  await cancelled.signal('cancel', { reason: 'recorded' });
+  await ended(cancelled);
+  await save('host-cancelled-while-entering', hostOf(engine, 'smtx-01'));
+}
+
 const hostOf = (engine: Engine, name: string): WorkflowHandle =>
   engine.client.workflow.getHandle(hostWorkflowId(SITE, name));
 
@@ -268,6 +300,23 @@ async function withTenants(record: (engine: Engine, tenants: Tenants) => Promise
   }
 }
 
+/** Four hosts of a CloudTower in the place of the simulator's. */
+async function withCloudTower(
+  record: (engine: Engine, tower: FakeCloudTower) => Promise<void>,
+): Promise<void> {
+  const tower = await FakeCloudTower.start({ hosts: FLEET });
+  const { username, password } = FakeCloudTower;
+  const options = cloudtower.configSchema.parse({ url: tower.url, username, password });
+  const site = { platform: 'cloudtower', reconcileEvery: 'off', options } as const;
+  const engine = await startEngine(fleetOf(1, 0), (config) => ({ ...config, sites: { [SITE]: site } }));
+  try {
+    await record(engine, tower);
+  } finally {
+    await engine.stop();
+    await tower.close();
+  }
+}
+
 await mkdir(directory, { recursive: true });
 await withFleet(async (engine) => {
   await recordDone(engine);
@@ -290,3 +339,5 @@ const windows = new Windows();
 windows.install();
 await withFleet((engine) => recordWindows(engine, windows));
 windows.remove();
+
+await withCloudTower(recordEmptiedByPlatform);
