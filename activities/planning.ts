@@ -103,6 +103,7 @@ export function createPlanningActivities(
     const { start, waitFor = busy.waitFor } = nextHosts({
       ...questionOf(standing, snapshot, driver.capabilities),
       scope: busy.scope,
+      outElsewhere: busy.elsewhere,
       freeSlots: slots,
       ...(standing.retry.length === 0 ? {} : { first: new Set(standing.retry) }),
     });
@@ -128,15 +129,32 @@ export function createPlanningActivities(
 
   /** Hosts that another open session holds are passed over while that lasts, if the session is to wait for them. */
   async function findBusyHosts(standing: SessionStanding, snapshot: Snapshot): Promise<BusyHosts> {
-    const busy: BusyHosts = { scope: new Map(standing.scope) };
+    const scope = new Map(standing.scope);
+    const elsewhere = new Set<string>();
+    const busy: BusyHosts = { scope, elsewhere };
     if (standing.onBusyHost === 'fail') return busy;
-    for (const { name, cordonReason } of snapshot.hosts) {
-      const mark = parseMark(cordonReason);
-      if (!mark || busy.scope.get(name) !== 'pending' || standing.sessions.includes(mark.session)) continue;
-      if ((await describe(client, mark.session))?.status.name === 'RUNNING')
-        noteBusy(busy, name, mark.session);
+    for (const [name, session] of await findTakenHosts(standing, snapshot)) {
+      if (scope.get(name) === 'pending') noteBusy(busy, name, session);
+      else elsewhere.add(name);
     }
     return busy;
+  }
+
+  /** Hosts that carry the mark of another open session, with that session. */
+  async function findTakenHosts(
+    { sessions }: SessionStanding,
+    snapshot: Snapshot,
+  ): Promise<Map<string, string>> {
+    const taken = new Map<string, string>();
+    const open = new Map<string, boolean>();
+    for (const { name, cordonReason } of snapshot.hosts) {
+      const session = parseMark(cordonReason)?.session;
+      if (session === undefined || sessions.includes(session)) continue;
+      const isOpen = open.get(session) ?? (await describe(client, session))?.status.name === 'RUNNING';
+      open.set(session, isOpen);
+      if (isOpen) taken.set(name, session);
+    }
+    return taken;
   }
 }
 
@@ -166,6 +184,8 @@ interface ChoiceRequest {
 /** How hosts stand for the planner, which passes over those that other sessions have. */
 interface BusyHosts {
   scope: Map<string, HostStatus>;
+  /** Hosts that others have out and this session does not wait for. */
+  elsewhere: ReadonlySet<string>;
   /** Names one of them. */
   waitFor?: string;
 }

@@ -28,13 +28,18 @@ interface Rule {
 export class HostSlots {
   readonly #rules: readonly Rule[];
 
+  /** @param outElsewhere names of hosts that other sessions have out: they count for the limits, and not for the budget */
   constructor(
     snapshot: Snapshot,
     { perDomain, beyondPlatformLimits }: DomainBudget,
     limits: readonly HostLimit[] = [],
+    outElsewhere: ReadonlySet<string> = new Set(),
   ) {
     const ofBudget = perDomain === undefined ? [] : [new HostsOfGroup(snapshot, asLimit(perDomain))];
     const ofPlatform = beyondPlatformLimits === true ? [] : limits.map((limit) => ruleOf(snapshot, limit));
+    for (const host of [...outElsewhere].flatMap((name) => snapshot.indexOf(name) ?? [])) {
+      for (const rule of ofPlatform) rule.take(host);
+    }
     this.#rules = [...ofBudget, ...ofPlatform];
   }
 

@@ -22,6 +22,8 @@ export interface NextHostsRequest {
   budget: DomainBudget & Pick<Budget, 'maxConcurrentMoves' | 'maxConcurrentMovesPerHost'>;
   /** What the platform bears to have out at one time; absent: anything. */
   limits?: readonly HostLimit[];
+  /** Hosts that other sessions have out, by name: they count for the limits too. */
+  outElsewhere?: ReadonlySet<string>;
   /** Absent: whatever ends the session soonest. */
   order?: HostOrder;
   wishes: InstanceWishes;

@@ -69,7 +69,7 @@ export class Round {
     this.#targets = new Targets(snapshot, scope);
     this.#loads = new DepartureLoads(snapshot, wishes);
     this.#ledger = new ShareLedger(snapshot, budget);
-    this.#slots = new HostSlots(snapshot, budget, request.limits);
+    this.#slots = new HostSlots(snapshot, budget, request.limits, request.outElsewhere);
     this.#turns = request.order && new Turns(snapshot, request.order, scope);
     this.missing = missingHosts(request);
     const pending: HostIndex[] = [];

@@ -58,6 +58,17 @@ describe('hosts that may go out', () => {
     assert.equal(slots.whyNot(b1), undefined);
   });
 
+  test('as the platform bears it beside what others have out, who do not count for the budget', () => {
+    const domain = { perDomain: { label: 'zone', max: 1 } };
+    const others = new Set(['a1', 'gone']);
+    assert.match(new HostSlots(fleet, domain, [perZone], others).whyNot(a2) ?? '', /^a1 to come back/);
+    assert.equal(new HostSlots(fleet, domain, [], others).whyNot(a2), undefined);
+    assert.equal(
+      new HostSlots(fleet, { beyondPlatformLimits: true }, [perZone], others).whyNot(a2),
+      undefined,
+    );
+  });
+
   test('beyond what the platform bears where the session takes the risk, but not beyond its own budget', () => {
     const slots = new HostSlots(fleet, { perDomain: { label: 'zone', max: 2 }, beyondPlatformLimits: true }, [
       perZone,
