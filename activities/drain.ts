@@ -4,6 +4,7 @@ import { decideInstance, type Verdict } from '../src/core/decide-instances.ts';
 import { MaintenanceError } from '../src/core/errors.ts';
 import type { InstanceDecision, InstanceRef } from '../src/core/host-run.ts';
 import type { Instance, InstanceAbility } from '../src/core/inventory.ts';
+import { listed } from '../src/core/listed.ts';
 import { parseMark } from '../src/core/mark.ts';
 import { placeInstances } from '../src/core/planning/place-instances.ts';
 import type { Snapshot } from '../src/core/planning/snapshot.ts';
@@ -16,6 +17,10 @@ import { perform, type Io } from './io.ts';
 import { locateSettled } from './platform-task.ts';
 import { describe } from './session.ts';
 import type { StandingReader } from './standing-reader.ts';
+
+/** Names of instances, and reasons, shown in a message before the rest is only counted. */
+const NAMES_SHOWN = 10;
+const REASONS_SHOWN = 5;
 
 export interface PlanningDeps {
   driver: Driver;
@@ -38,10 +43,9 @@ export function createDrainActivities(
         const plan = await planInstances(deps, io, check, request, []);
         const [first] = plan.blocked;
         if (first) {
-          const all = plan.blocked.map(({ name, reason }) => `${name}: ${reason}`);
           throw new MaintenanceError(
             first.code === 'NoTarget' ? 'NoTarget' : 'HostBlocked',
-            all.slice(0, 5).join('; '),
+            describeBlocked(plan.blocked),
           );
         }
         return withLeftMeanwhile({ ...plan, ...checkedAt }, request, check, io);
@@ -200,6 +204,14 @@ function decisionOf(
 function inOrder(plan: DrainPlan): DrainPlan {
   plan.decisions.sort((a, b) => b.memoryMb - a.memoryMb || (a.name < b.name ? -1 : 1));
   return plan;
+}
+
+/** `web-1, web-2: why; db: why else`: each reason once, with those that it keeps. */
+function describeBlocked(blocked: DrainPlan['blocked']): string {
+  const byReason = new Map<string, string[]>();
+  for (const { name, reason } of blocked) byReason.set(reason, [...(byReason.get(reason) ?? []), name]);
+  const sentences = [...byReason].map(([reason, names]) => `${listed(names, NAMES_SHOWN)}: ${reason}`);
+  return listed(sentences, REASONS_SHOWN, '; ');
 }
 
 const refOf = ({ id, name }: Instance): InstanceRef => ({ id, name });

@@ -250,11 +250,14 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
     code: 'EnterFailed' | 'ExitFailed',
     cause: MaintenanceError | undefined,
   ): Promise<Host> {
-    const { host } = await driver.inspect(ref.host, io);
+    const { host, instances } = await driver.inspect(ref.host, io);
     if (expected.includes(host.standing)) return host;
     const vendor = cause?.vendor ?? cause?.message;
     const failed = code === 'EnterFailed' ? 'did not enter maintenance' : 'did not leave maintenance';
-    throw new MaintenanceError(code, `${ref.host} ${failed}, and is "${host.standing}"`, {
+    // Until somebody continues or cancels they stay so.
+    const off = instances.filter(({ state, stoppedBy }) => state === 'stopped' && stoppedBy !== undefined);
+    const andOff = off.length === 0 ? '' : `; still shut down for it: ${names(off)}`;
+    throw new MaintenanceError(code, `${ref.host} ${failed}, and is "${host.standing}"${andOff}`, {
       ...(vendor === undefined ? {} : { vendor }),
       ...(cause === undefined ? {} : { cause }),
     });

@@ -5,7 +5,9 @@ import type { HostCheck } from '../driver.ts';
 import { isEntering, isInMaintenance, markLabelOf, whyNotConnected } from './inventory.ts';
 import type { HostInfo, VmInfo } from './wire.ts';
 
-const CANNOT_MOVE = 'CloudTower cannot move it: its pre-check says it has to be shut down';
+const CANNOT_MOVE =
+  "CloudTower's pre-check says it has to be shut down: do that and continue, or allow it in another session, by" +
+  ' instances.mode "live-then-stop" or "stop" in instances.overrides';
 const MAY_NOT_STOP = 'CloudTower shuts down only what its pre-check names';
 const NOT_COLD = 'CloudTower moves a VM that runs live, or shuts it down';
 

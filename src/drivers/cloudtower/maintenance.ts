@@ -232,8 +232,9 @@ function toTaken(
   const vm = vms.find((one) => isNamed(one, new Set([uuid])));
   const reason = verify?.reason === undefined || verify.reason === '' ? undefined : verify.reason;
   const isChanged = verify?.changed === true || vm === undefined;
-  const why =
-    reason ?? (vm ? 'it is not as the maintenance has left it' : 'CloudTower does not know it any more');
+  const why = vm
+    ? `${reason ?? 'it is not as the maintenance has left it'}, it is ${whereIs(vm)}`
+    : (reason ?? 'CloudTower does not know it any more');
   return {
     uuid,
     how,
@@ -243,6 +244,9 @@ function toTaken(
     ...(isChanged ? { changed: why } : {}),
   };
 }
+
+const whereIs = ({ status, host }: VmInfo): string =>
+  host?.name === undefined ? status : `${status} on ${host.name}`;
 
 function isGiven({ id, how, changed }: Taken, gives: Gives | undefined): boolean {
   if (changed !== undefined) return false;

@@ -91,7 +91,7 @@ function statusOf(kind: TaskKind, info: TaskInfo | undefined): TaskStatus {
       // It goes on only when somebody there says so.
       return {
         state: 'failed',
-        error: failure(kind, `${what} is paused in CloudTower: let it go on there`, 'PAUSED'),
+        error: failure(kind, `${what} is paused in CloudTower: let it go on there, then continue`),
       };
     default: {
       const progress = info.progress === undefined ? {} : { progress: Math.round(info.progress * 100) };
@@ -100,5 +100,5 @@ function statusOf(kind: TaskKind, info: TaskInfo | undefined): TaskStatus {
   }
 }
 
-const failure = (kind: TaskKind, message: string, vendor: string): MaintenanceError =>
-  new MaintenanceError(FAILURES[kind] ?? 'PlatformError', message, { vendor });
+const failure = (kind: TaskKind, message: string, vendor?: string): MaintenanceError =>
+  new MaintenanceError(FAILURES[kind] ?? 'PlatformError', message, vendor === undefined ? {} : { vendor });

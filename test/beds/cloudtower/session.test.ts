@@ -36,15 +36,19 @@ test('what was moved away stays there, unless the session wants it back', async 
   assert.equal(site.fake.vm('gpu').status, 'RUNNING');
 });
 
-test('a host with a VM that may not be shut down is held before anything is touched, by the name of the VM', async () => {
+test('a host with VMs that may not be shut down is held before anything is touched, by the names of its VMs', async () => {
   site = await Site.start();
+  site.fake.vm('protected').pinned = 'it has a GPU, too';
   const session = await site.session({ ...ONE, instances: { mode: 'live', return: true } });
   const { held } = await site.until(session, ({ hosts }) => hosts.held === 1);
   assert.deepEqual([held[0]?.code, held[0]?.step], ['HostBlocked', 'precheck']);
-  assert.match(held[0]?.message ?? '', /gpu: .*live.*pre-check says it has to be shut down/);
+  assert.match(
+    held[0]?.message ?? '',
+    /gpu, protected: .*live.*pre-check says it has to be shut down: .*"stop" in instances.overrides$/,
+  );
   assert.deepEqual([site.audit(), site.objections()], [[], []]);
 
-  site.fake.vm('gpu').pinned = undefined;
+  for (const name of ['gpu', 'protected']) site.fake.vm(name).pinned = undefined;
   await session.signal('continue');
   const report = await site.report(session);
   assert.equal(report.state, 'MAINTENANCE_DONE', report.reason);
@@ -90,8 +94,8 @@ test('a VM that somebody touches during the maintenance is left to them, and the
 
   assert.equal(report.state, 'MAINTENANCE_DONE', report.reason);
   assert.deepEqual(report.warnings.filter((text) => text.includes('is left as it is')).sort(), [
-    'protected is left as it is: VM_STATE_CHANGED',
-    'web is left as it is: VM_HOST_CHANGED',
+    'protected is left as it is: VM_STATE_CHANGED, it is STOPPED on smtx-02',
+    'web is left as it is: VM_HOST_CHANGED, it is RUNNING on smtx-04',
   ]);
   assert.deepEqual(site.objections({ changed: ['web', 'protected'] }), []);
   assert.equal(site.fake.vm('web').host, site.fake.host('smtx-04').id);

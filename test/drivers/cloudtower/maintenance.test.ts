@@ -179,8 +179,8 @@ for (const shape of ['sdk', 'docs'] as const) {
       const plan = await driver.planExit?.(HOST, context);
       assert.ok(plan);
       assert.deepEqual(plan.changed.map(({ name, reason }) => [name, reason]).sort(), [
-        ['gpu', 'VM_STATE_CHANGED'],
-        ['web', 'VM_HOST_CHANGED'],
+        ['gpu', `VM_STATE_CHANGED, it is RUNNING on ${HOST}`],
+        ['web', 'VM_HOST_CHANGED, it is RUNNING on smtx-04'],
       ]);
       assert.deepEqual(plan.start, []);
       await done(await driver.exit(HOST, mark, context));
@@ -259,7 +259,7 @@ describe('a task', () => {
   test('that is paused is a failure until somebody lets it go on, and is found again then', async () => {
     fake.tower.taskFaults.push({ mutation: 'enterMaintenanceMode', kind: 'pause' });
     const task = await enter('gpu');
-    withCode('EnterFailed', /paused in CloudTower/)(await failed(task));
+    withCode('EnterFailed', /paused in CloudTower: let it go on there, then continue/)(await failed(task));
     await assert.rejects(driver.exit(HOST, mark, context), withCode('PlatformBusy', /still enters/));
     fake.tower.resumeTasks();
     assert.deepEqual(await driver.findTask('enter', HOST, context), undefined, 'it is over by now');
