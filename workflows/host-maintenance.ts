@@ -1,6 +1,6 @@
 import { CancellationScope, CancelledFailure, setHandler, sleep } from '@temporalio/workflow';
 import type { DrainPlan } from '../activities/contract.ts';
-import type { HostFailureDetails, HostMaintenanceInput, HostOutcome } from '../src/core/host-run.ts';
+import type { HostFailureDetails, HostMaintenanceInput, HostOutcome, Step } from '../src/core/host-run.ts';
 import { approveMessage } from '../src/core/session-spec.ts';
 import { failWith, viewFailure, wasCancelled, type FailureView } from './failures.ts';
 import { announceHost } from './host/announcements.ts';
@@ -36,9 +36,15 @@ export async function hostMaintenance(input: HostMaintenanceInput): Promise<Host
     { description: 'Answer an approval action: {"approved": true, "by": "…", "reason": "…"}' },
   );
   run.show();
+  CancellationScope.current().cancelRequested.catch(() => {
+    if (!isComingBack(run.step)) run.showCourse('being-put-back');
+  });
   try {
-    if (input.purpose === 'maintain') await maintain(run);
-    else await rollBackHost(run);
+    if (input.purpose === 'restore') await putBack(run);
+    else {
+      await maintain(run);
+      run.showCourse('done');
+    }
     return outcomeOf(run, input.purpose === 'maintain' ? 'done' : 'rolled-back');
   } catch (error) {
     if (wasCancelled(error)) {
@@ -54,8 +60,8 @@ export async function hostMaintenance(input: HostMaintenanceInput): Promise<Host
 }
 
 async function maintain(run: HostRun): Promise<void> {
-  const putBackWasUnderWay = ['exit', 'restore', 'verify'].includes(run.input.checkpoint?.step ?? '');
-  if (!putBackWasUnderWay) {
+  const { checkpoint } = run.input;
+  if (!checkpoint || !isComingBack(checkpoint.step)) {
     await emptyHost(run);
     run.enterStep('work');
     await announceHost(run, 'IN_MAINTENANCE');
@@ -69,6 +75,9 @@ async function maintain(run: HostRun): Promise<void> {
     await announceHost(run, 'MAINTENANCE_COMPLETE');
   });
 }
+
+/** Such a step goes to its end, whoever cancels it. */
+const isComingBack = (step: Step): boolean => ['exit', 'restore', 'verify'].includes(step);
 
 /** Everything up to a host that is in maintenance, ours, and proven to be empty. */
 async function emptyHost(run: HostRun): Promise<void> {
@@ -172,12 +181,19 @@ async function holdHost(run: HostRun, error: unknown): Promise<never> {
   throw failWith(code, `${run.input.host}: ${what}: ${found.message}`, details);
 }
 
+async function putBack(run: HostRun): Promise<void> {
+  run.showCourse('being-put-back');
+  await rollBackHost(run);
+  run.showCourse('put-back');
+}
+
 async function rollBack(run: HostRun): Promise<void> {
   try {
-    await CancellationScope.nonCancellable(() => rollBackHost(run));
+    await CancellationScope.nonCancellable(() => putBack(run));
   } catch (error) {
     const found = viewFailure(error);
     const details: HostFailureDetails = { checkpoint: run.checkpoint(false), retryable: found.retryable };
+    run.showFailure(`RollbackFailed: ${found.message}`);
     throw failWith('RollbackFailed', `${run.input.host}: could not be put back: ${found.message}`, details);
   }
 }

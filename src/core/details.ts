@@ -19,6 +19,10 @@ export interface HostView {
   host: string;
   session: string;
   step: Step;
+  /** When the step began, RFC 3339. */
+  since: string;
+  /** Absent on its way to its work and back. */
+  course?: 'being-put-back' | 'put-back' | 'done';
   /** Instances that have left. */
   gone: number;
   /** Names of those still to go. */
@@ -30,16 +34,25 @@ export interface HostView {
 
 export function renderHost(view: HostView): string {
   const total = view.gone + view.left.length;
-  const done = STEPS.indexOf(view.step) / STEPS.length;
-  const lines = [`**${escape(view.host)}** · ${view.step} · ${bar(done)}`];
+  const lines = [`**${escape(view.host)}** · ${whereabouts(view)}`];
   if (view.failedWith !== undefined) lines.push(`**Failed:** ${escape(view.failedWith)}`);
   if (view.waitsFor !== undefined) lines.push(`**Waits for:** ${escape(view.waitsFor)}`);
-  if (total > 0)
-    lines.push(`${view.gone} of ${total} instances have left${after(' · still here: ', view.left)}`);
-  // Before the precheck is over nobody has counted them.
-  else if (view.step !== 'precheck') lines.push('No instance has to leave.');
+  if (view.course === 'being-put-back') {
+    lines.push('**Is being put back into service**, once what it has begun on the platform has ended');
+  } else if (view.course !== 'put-back') {
+    if (total > 0)
+      lines.push(`${view.gone} of ${total} instances have left${after(' · still here: ', view.left)}`);
+    // Before the precheck is over nobody has counted them.
+    else if (view.step !== 'precheck') lines.push('No instance has to leave.');
+  }
   lines.push(`Session: ${escape(view.session)}`);
   return render(lines);
+}
+
+function whereabouts({ step, since, course }: HostView): string {
+  if (course === 'done') return `done · ${bar(1)}`;
+  if (course === 'put-back') return 'put back into service';
+  return `${step} · ${bar(STEPS.indexOf(step) / STEPS.length)} · since ${utc(since, 16)}`;
 }
 
 export function renderSession(progress: Progress): string {

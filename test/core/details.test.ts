@@ -19,6 +19,8 @@ const running: Progress = {
   eta: '2027-03-01T22:25:00.000Z',
 };
 
+const SINCE = '2027-03-01T22:10:00.000Z';
+
 const linesOf = (details: string): string[] => details.split('\n').map((line) => line.trim());
 
 test('a session begins with state, bar, share and end, then counts', () => {
@@ -61,12 +63,13 @@ test('a host says where it is, what it waits for, and who is still there', () =>
     host: 'compute-05',
     session: 'rack-12',
     step: 'drain',
+    since: SINCE,
     gone: 1,
     left: ['web-1', 'db_2'],
   } as const;
   const lines = linesOf(renderHost({ ...host, left: [...host.left], waitsFor: 'room elsewhere' }));
   assert.deepEqual(lines.slice(0, -1), [
-    '**compute-05** · drain · █████░░░░░░░░░░░░░░░',
+    '**compute-05** · drain · █████░░░░░░░░░░░░░░░ · since 2027-03-01 22:10 UTC',
     '**Waits for:** room elsewhere',
     '1 of 3 instances have left · still here: web-1, db_2',
     'Session: rack-12',
@@ -74,7 +77,7 @@ test('a host says where it is, what it waits for, and who is still there', () =>
 });
 
 test('a host says that no instance has to leave once that is known', () => {
-  const host = { host: 'compute-05', session: 'rack-12', gone: 0, left: [] };
+  const host = { host: 'compute-05', session: 'rack-12', since: SINCE, gone: 0, left: [] };
   assert.doesNotMatch(renderHost({ ...host, step: 'precheck' }), /instance/);
   assert.match(renderHost({ ...host, step: 'work' }), /No instance has to leave/);
 });
@@ -84,11 +87,24 @@ test('a host whose run has ended early says why', () => {
     host: 'compute-04',
     session: 'rack-12',
     step: 'work',
+    since: SINCE,
     gone: 5,
     left: [],
     failedWith: 'ActionFailed: checksum mismatch',
   });
   assert.match(details, /\*\*Failed:\*\* ActionFailed: checksum mismatch/);
+});
+
+test('a host says whether it is being put back, was put back, or is through', () => {
+  const host = { host: 'compute-05', session: 'rack-12', step: 'drain', since: SINCE, gone: 1 } as const;
+  const shown = (course: 'being-put-back' | 'put-back' | 'done'): string[] =>
+    linesOf(renderHost({ ...host, left: ['web-1'], course })).slice(0, -2);
+  assert.deepEqual(shown('being-put-back'), [
+    '**compute-05** · drain · █████░░░░░░░░░░░░░░░ · since 2027-03-01 22:10 UTC',
+    '**Is being put back into service**, once what it has begun on the platform has ended',
+  ]);
+  assert.deepEqual(shown('put-back'), ['**compute-05** · put back into service']);
+  assert.equal(shown('done')[0], '**compute-05** · done · ████████████████████');
 });
 
 test('a session that waits for projects says how to answer for one', () => {

@@ -6,7 +6,7 @@ import {
 } from '@temporalio/workflow';
 import type { HostRef, SiteActivities } from '../../activities/contract.ts';
 import { durationMs } from '../../src/core/duration.ts';
-import { renderHost } from '../../src/core/details.ts';
+import { renderHost, type HostView } from '../../src/core/details.ts';
 import type {
   Checkpoint,
   HostMaintenanceInput,
@@ -55,6 +55,8 @@ export class HostRun {
   private readonly agreed: Map<string, InstanceAction | 'as-wished'>;
   private readonly hostDeadline: number;
   private stepDeadline: number;
+  private stepSince: number;
+  private course: HostView['course'];
   private waitsFor: string | undefined;
   private failedWith: string | undefined;
   private lastReportAt: number;
@@ -75,6 +77,7 @@ export class HostRun {
     this.agreed = new Map(Object.entries(input.checkpoint?.agreed ?? {}));
     this.hostDeadline = this.startedAt + durationMs(input.spec.timeouts.host);
     this.stepDeadline = this.hostDeadline;
+    this.stepSince = this.startedAt;
     this.lastReportAt = this.startedAt;
     this.desk = { answers: [], ask: (question) => this.setWaitsFor(question) };
     this.shares = new GroupShares(input.groupShares);
@@ -110,6 +113,7 @@ export class HostRun {
   /** Goes on to a step; its deadline counts from now, and the host's own still holds. */
   enterStep(step: Step): void {
     this.step = step;
+    this.stepSince = Date.now();
     this.stepDeadline = Math.min(this.hostDeadline, Date.now() + durationMs(this.input.spec.timeouts[step]));
     this.show();
     // Work may take hours, in which nothing else is told.
@@ -155,6 +159,13 @@ export class HostRun {
   /** For the Web UI only: the session learns it from the failure of the workflow. */
   showFailure(words: string): void {
     this.failedWith = words;
+    if (this.course === 'being-put-back') this.course = undefined;
+    this.show();
+  }
+
+  /** For the Web UI only. */
+  showCourse(course: HostView['course']): void {
+    this.course = course;
     this.show();
   }
 
@@ -277,6 +288,8 @@ export class HostRun {
         host: this.input.host,
         session: this.input.session,
         step: this.step,
+        since: new Date(this.stepSince).toISOString(),
+        ...(this.course === undefined ? {} : { course: this.course }),
         gone: this.moved.length + this.stopped.length,
         left: [...this.left.values()].map(({ name }) => name),
         ...(this.waitsFor === undefined ? {} : { waitsFor: this.waitsFor }),
