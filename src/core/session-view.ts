@@ -88,7 +88,10 @@ function percentOf({ total, done, skipped, rolledBack }: Progress['hosts']): num
   return total === 0 ? 0 : Math.floor((100 * (done + skipped + rolledBack)) / total);
 }
 
-/** By what was measured: the pace so far once a few hosts are back, before that their mean, and before that the plan. */
+/**
+ * By what was measured: the pace so far once a few hosts are back, before that their mean, and before that the plan, until
+ * its time is over.
+ */
 function estimateEnd({
   table,
   now,
@@ -101,7 +104,8 @@ function estimateEnd({
   const done = table.doneHere;
   const mean = table.meanDurationMs;
   if (mean === undefined || firstHostAt === undefined) {
-    return plannedMs === undefined ? undefined : Math.max(now, (firstHostAt ?? startedAt) + plannedMs);
+    const planned = plannedMs === undefined ? undefined : (firstHostAt ?? startedAt) + plannedMs;
+    return planned === undefined || planned <= now ? undefined : planned;
   }
   const perHost = done > concurrency ? (now - firstHostAt) / done : mean / concurrency;
   return Math.round(now + remaining * perHost);

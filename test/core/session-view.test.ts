@@ -87,10 +87,10 @@ describe('when it will be done', () => {
     assert.equal(etaOf(table, { plannedMs, firstHostAt: at(20), now: at(25) }), 120);
   });
 
-  test('is not in the past when the plan was wrong', () => {
+  test('is not known any more when the plan was wrong', () => {
     const table = HostTable.of(names(4), 0);
     takeOut(table, 'h1');
-    assert.equal(etaOf(table, { plannedMs, firstHostAt: at(0), now: at(130) }), 130);
+    assert.equal(etaOf(table, { plannedMs, firstHostAt: at(0), now: at(130) }), undefined);
   });
 
   test('is not known while each host that is out waits for something', () => {
