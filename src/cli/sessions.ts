@@ -72,6 +72,12 @@ export class Sessions {
     return status.name;
   }
 
+  /** What a session has failed at and tries again, in the words of the last attempt; undefined where there is nothing. */
+  async trouble(id: string): Promise<string | undefined> {
+    const { raw } = await this.#ask(id, (handle) => handle.describe());
+    return raw.pendingActivities?.flatMap(({ lastFailure }) => lastFailure?.message ?? [])[0];
+  }
+
   /** The report of a session once it has ended. Throws CliError when it ends in another way than with a report. */
   async result(id: string): Promise<Report> {
     return inOperatorsWords(id, async () => this.#handle(id).result() as Promise<Report>);

@@ -134,6 +134,21 @@ test('a wrong session is refused here, with each path, and nothing is started', 
   assertEnd(await run('report', 'wrong'), 5);
 });
 
+test('a plan that waits for its site says what the site has answered', async () => {
+  const effect = { kind: 'fail', status: 500, code: 'Boom', message: 'a bad day' };
+  await engine.fault({ match: { operation: 'any' }, effect });
+  const env = { ...process.env, TEMPORAL_NAMESPACE: engine.namespace };
+  const { child, end } = startCli('main.ts', ['plan', file('trouble', { site: SITE })], { env });
+  const told = new Promise<void>((resolve) => {
+    child.stderr?.on('data', () => {
+      resolve();
+    });
+  });
+  await Promise.race([told, end]);
+  await engine.simulate('DELETE', '/v1/faults', {});
+  assertEnd(await end, 0, /Still planning as "plan-lab-.*": .*a bad day/);
+});
+
 test('what only the worker can know is refused with the same code', async () => {
   const unknown = file('unknown', { site: SITE, hosts: ['compute-77'] });
   assertEnd(await run('plan', unknown), 2, /compute-77/);

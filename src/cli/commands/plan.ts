@@ -4,7 +4,7 @@ import { EXIT } from '../exit-codes.ts';
 import { createCommand, print, type OutputOptions } from '../output.ts';
 import { renderPlan } from '../render-report.ts';
 import { readSession } from '../session-file.ts';
-import { stamp, withSessions } from '../sessions.ts';
+import { stamp, withSessions, type Sessions } from '../sessions.ts';
 
 /** A plan that takes longer is given up; also one that no worker takes. */
 const TIMEOUT_MS = 10 * 60_000;
@@ -26,7 +26,7 @@ async function plan(file: string, options: OutputOptions): Promise<void> {
     const summary = summarize({ ...spec, dryRun: true });
     await sessions.start({ id, input: dryRun, summary, timeoutMs: TIMEOUT_MS });
     const hint = setTimeout(() => {
-      console.error(`Still planning as "${id}". Does a worker run that serves site ${spec.site}?`);
+      void sayWhy(sessions, id, spec.site);
     }, PATIENCE_MS);
     return sessions.result(id).finally(() => {
       clearTimeout(hint);
@@ -35,4 +35,11 @@ async function plan(file: string, options: OutputOptions): Promise<void> {
   if (!report.plan) throw new Error(`The session "${id}" ended without a plan`);
   print(options, report.plan, (found) => renderPlan(spec.site, found));
   if (report.plan.blockers.length > 0) process.exitCode = EXIT.failed;
+}
+
+/** Why there is no plan yet: a site that does not answer is asked again for a while. */
+async function sayWhy(sessions: Sessions, id: string, site: string): Promise<void> {
+  const trouble = await sessions.trouble(id).catch(() => undefined);
+  const why = trouble === undefined ? `. Does a worker run that serves site ${site}?` : `: ${trouble}`;
+  console.error(`Still planning as "${id}"${why}`);
 }
