@@ -99,6 +99,8 @@ export interface MaintenanceRequest {
   window?: true;
   /** Only the platform knows what leaving maintenance can give back. */
   plansExit?: true;
+  /** The session takes the risk of more hosts out at one time than the platform bears. */
+  beyondLimits?: true;
 }
 
 /** What holds where a session asks for nothing else. */

@@ -2,7 +2,8 @@ import { CancellationScope, ChildWorkflowFailure, isCancellation, log } from '@t
 import type { ChosenHost } from '../../activities/contract.ts';
 import { durationMs } from '../../src/core/duration.ts';
 import type { ErrorCode } from '../../src/core/errors.ts';
-import type { HostMaintenanceInput, HostOutcome } from '../../src/core/host-run.ts';
+import type { HostMaintenanceInput, HostOutcome, HostSpec } from '../../src/core/host-run.ts';
+import { PLAIN_REQUEST } from '../../src/core/platform-options.ts';
 import { viewFailure } from '../failures.ts';
 import { failureDetails, runHost } from './run-host.ts';
 import type { SessionRecord } from './session-record.ts';
@@ -174,7 +175,7 @@ export class HostRunner {
         onFailure: spec.onFailure,
         onBusyHost: spec.onBusyHost,
         metadata: spec.metadata,
-        ...(record.maintenance === undefined ? {} : { maintenance: record.maintenance }),
+        ...this.askOfPlatform(),
       },
       placement: chosen.placement,
       moveSlots: chosen.moveSlots,
@@ -187,6 +188,15 @@ export class HostRunner {
       reportEveryMs: reportEveryMs(table.hosts.length, chosen.estimateMs),
       reportDrained: budget.maxConcurrentMoves !== undefined || Object.keys(chosen.groupShares).length > 0,
     };
+  }
+
+  /** The budget may change while the session runs. */
+  private askOfPlatform(): { maintenance?: NonNullable<HostSpec['maintenance']> } {
+    const { maintenance, budget } = this.record;
+    if (budget.beyondPlatformLimits === true) {
+      return { maintenance: { ...(maintenance ?? PLAIN_REQUEST), beyondLimits: true } };
+    }
+    return maintenance === undefined ? {} : { maintenance };
   }
 
   private questionsFor(host: string): Pick<HostMaintenanceInput, 'projects'> {

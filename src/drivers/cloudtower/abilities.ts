@@ -1,6 +1,7 @@
 /** What the pre-check comes to for each instance, and what stands against taking a host out. Pure. */
 import type { Host, Instance, InstanceAbility } from '../../core/inventory.ts';
 import { parseMark } from '../../core/mark.ts';
+import type { MaintenanceRequest } from '../../core/platform-options.ts';
 import type { HostCheck } from '../driver.ts';
 import { isEntering, isInMaintenance, markLabelOf, whyNotConnected } from './inventory.ts';
 import type { HostInfo, VmInfo } from './wire.ts';
@@ -57,12 +58,9 @@ function runningAbility(
 export const isNamed = ({ id, local_id }: VmInfo, names: ReadonlySet<string>): boolean =>
   names.has(id) || (local_id !== undefined && names.has(local_id));
 
-/** @param peers the other hosts of the cluster */
-export function obstaclesOf(
-  { name, cordonReason }: Host,
-  info: HostInfo,
-  peers: readonly HostInfo[],
-): Pick<HostCheck, 'blockers' | 'warnings'> {
+type Obstacles = Pick<HostCheck, 'blockers' | 'warnings'>;
+
+export function obstaclesOf({ name, cordonReason }: Host, info: HostInfo): Obstacles {
   const blockers: string[] = [];
   const warnings: string[] = [];
   const lost = whyNotConnected(info);
@@ -71,14 +69,32 @@ export function obstaclesOf(
   if (cordonReason !== undefined && !parseMark(cordonReason)) {
     warnings.push(`${name} was labelled by somebody else and will stay so: ${cordonReason}`);
   }
+  return { blockers, warnings };
+}
+
+/**
+ * What stands against taking a host out beside others of its cluster: each that is out already, unless a session has it
+ * out and this one takes the risk.
+ *
+ * @param peers the other hosts of the cluster
+ */
+export function obstaclesBeside(
+  info: HostInfo,
+  peers: readonly HostInfo[],
+  { beyondLimits }: Pick<MaintenanceRequest, 'beyondLimits'>,
+): Obstacles {
+  const blockers: string[] = [];
+  const warnings: string[] = [];
   // One that is on its way already has to be seen to its end, whatever became of the others.
   const isOnItsWay = isEntering(info) || isInMaintenance(info);
   for (const peer of peers) {
     const out = whyOut(peer);
     if (out === undefined) continue;
-    const isOurs = parseMark(markLabelOf(peer)?.value) !== undefined;
-    const sentence = `${peer.name}, of the same cluster ${peer.cluster.name}, is ${out}`;
-    (isOurs || isOnItsWay ? warnings : blockers).push(sentence);
+    const label = markLabelOf(peer)?.value;
+    const isRiskTaken = beyondLimits === true && parseMark(label) !== undefined;
+    const whose = label === undefined ? '' : ` (${label})`;
+    const sentence = `${peer.name}, of the same cluster ${peer.cluster.name}, is ${out}${whose}`;
+    (isRiskTaken || isOnItsWay ? warnings : blockers).push(sentence);
   }
   return { blockers, warnings };
 }

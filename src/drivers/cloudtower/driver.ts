@@ -15,7 +15,7 @@ import type {
   TaskStatus,
 } from '../driver.ts';
 import type { PlatformDefinition } from '../platform.ts';
-import { abilityOf, obstaclesOf } from './abilities.ts';
+import { abilityOf, obstaclesBeside, obstaclesOf } from './abilities.ts';
 import { Api } from './api.ts';
 import {
   isEntering,
@@ -117,7 +117,7 @@ class CloudTowerDriver implements Driver {
   /** Throws PlatformBusy while another task works on the host. */
   async precheck(
     name: string,
-    _request: MaintenanceRequest,
+    request: MaintenanceRequest,
     context: CallContext,
     check?: PlatformTask,
   ): Promise<HostCheck> {
@@ -130,10 +130,13 @@ class CloudTowerDriver implements Driver {
       check && this.#maintenance.toShutDown(check, context),
     ]);
     const host = toHost(info, names);
+    const own = obstaclesOf(host, info);
+    const beside = obstaclesBeside(info, peers, request);
     return {
       host,
       instances: vms.map((vm) => abilityOf(toInstance(vm, names, moving), vm, toShutDown)),
-      ...obstaclesOf(host, info, peers),
+      blockers: [...own.blockers, ...beside.blockers],
+      warnings: [...own.warnings, ...beside.warnings],
     };
   }
 
@@ -181,11 +184,11 @@ class CloudTowerDriver implements Driver {
   enter(
     name: string,
     mark: Mark,
-    _request: MaintenanceRequest,
+    request: MaintenanceRequest,
     context: CallContext,
     stops: readonly string[] = [],
   ): Promise<PlatformTask | undefined> {
-    return this.#maintenance.enter(name, mark, stops, context);
+    return this.#maintenance.enter(name, mark, { stops, ...request }, context);
   }
 
   planExit(name: string, context: CallContext): Promise<ExitPlan> {

@@ -6,9 +6,10 @@ import { MaintenanceError } from '../../core/errors.ts';
 import type { ExitPlan } from '../../core/exit-plan.ts';
 import type { InstanceRef } from '../../core/host-run.ts';
 import { formatMark, type Mark } from '../../core/mark.ts';
+import type { MaintenanceRequest } from '../../core/platform-options.ts';
 import type { CallContext, PlatformTask, TaskStatus } from '../driver.ts';
 import { unlessGone } from '../gone.ts';
-import { isNamed } from './abilities.ts';
+import { isNamed, obstaclesBeside } from './abilities.ts';
 import type { Api } from './api.ts';
 import { isEntering, isInMaintenance, markLabelOf } from './inventory.ts';
 import type { Labels } from './labels.ts';
@@ -77,11 +78,15 @@ export class Maintenance {
     return new Set(result.shutdownVms);
   }
 
-  /** @param stops ids of the VMs that may be shut down; they are marked first, so that whoever finds them starts them */
+  /**
+   * Throws HostBlocked while another host of the cluster is out: another session may have taken it since the precheck.
+   *
+   * @param stops ids of the VMs that may be shut down; they are marked first, so that whoever finds them starts them
+   */
   async enter(
     name: string,
     mark: Mark,
-    stops: readonly string[],
+    { stops, ...request }: MaintenanceRequest & { stops: readonly string[] },
     context: CallContext,
   ): Promise<PlatformTask | undefined> {
     const { site, labels } = this.#parts;
@@ -89,6 +94,8 @@ export class Maintenance {
     if (isInMaintenance(info)) return undefined;
     const running = await this.#running('enter', name, info, context);
     if (running) return running;
+    const { blockers } = obstaclesBeside(info, await site.peersOf(info, context), request);
+    if (blockers.length > 0) throw new MaintenanceError('HostBlocked', blockers.join('; '));
     const stopped = vms.filter(({ id, status }) => stops.includes(id) && status !== 'STOPPED');
     if (stopped.length > 0) {
       await labels.put(formatMark(mark), { vms: { id_in: stopped.map(({ id }) => id) } }, context);

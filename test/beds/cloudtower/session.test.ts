@@ -117,6 +117,25 @@ test('a host is left alone while somebody else has another one of its cluster ou
   assert.deepEqual(site.objections(), []);
 });
 
+test('a host is left alone while another session has one of its cluster out', async () => {
+  site = await Site.start();
+  const held = site.fake.hold('exit-maintance-mode-precheck-result', 'before');
+  const first = await site.session(ONE);
+  await held.arrived;
+  const second = await site.session({ ...ONE, hosts: ['smtx-02'] });
+  const { held: holds } = await site.until(second, ({ hosts }) => hosts.held === 1);
+  assert.equal(holds[0]?.code, 'HostBlocked');
+  assert.match(
+    holds[0].message,
+    /smtx-01, of the same cluster.*MAINTENANCE_MODE \(haulout session=.* host=smtx-01\)/,
+  );
+  held.release();
+  assert.equal((await site.report(first)).state, 'MAINTENANCE_DONE');
+  await second.signal('continue');
+  assert.equal((await site.report(second)).state, 'MAINTENANCE_DONE');
+  assert.deepEqual(site.objections(), []);
+});
+
 describe('a session that is cancelled puts its host and all its VMs back', () => {
   const cancelledAt = async (call: string, slow: 'precheckMs' | 'enterMs' | 'exitMs'): Promise<string[]> => {
     site = await Site.start();

@@ -59,8 +59,8 @@ async function done(task: PlatformTask | undefined): Promise<void> {
   assert.deepEqual(await ended(task), { state: 'done' });
 }
 
-const precheck = (check?: PlatformTask): Promise<HostCheck> =>
-  driver.precheck(HOST, PLAIN_REQUEST, context, check);
+const precheck = (check?: PlatformTask, request = PLAIN_REQUEST): Promise<HostCheck> =>
+  driver.precheck(HOST, request, context, check);
 
 const enter = (...stops: string[]): Promise<PlatformTask | undefined> =>
   driver.enter(HOST, mark, PLAIN_REQUEST, context, stops.map(idOf));
@@ -209,13 +209,23 @@ describe('what stands against a host', () => {
     ]);
   });
 
-  test('not one that carries a mark of ours: a session may have been told to take the risk', async () => {
-    const other = { ...mark, host: 'smtx-02' };
+  test('another host that a session has out, unless this one takes the risk', async () => {
+    const other = { session: 'rack 13', host: 'smtx-02' };
     await driver.cordon('smtx-02', other, PLAIN_REQUEST, context);
+    assert.deepEqual(await blockers(), []);
     await done(await driver.enter('smtx-02', other, PLAIN_REQUEST, context));
-    const check = await precheck();
-    assert.deepEqual(check.blockers, []);
-    assert.deepEqual(check.warnings, ['smtx-02, of the same cluster cluster-1, is MAINTENANCE_MODE']);
+    const out = `smtx-02, of the same cluster cluster-1, is MAINTENANCE_MODE (${formatMark(other)})`;
+    assert.deepEqual(await blockers(), [out]);
+    const { blockers: left, warnings } = await precheck(undefined, { ...PLAIN_REQUEST, beyondLimits: true });
+    assert.deepEqual([left, warnings], [[], [out]]);
+  });
+
+  test('another host that has gone out since the precheck, before anything is done to a VM', async () => {
+    assert.deepEqual(await blockers(), []);
+    await done(await driver.enter('smtx-02', { ...mark, host: 'smtx-02' }, PLAIN_REQUEST, context));
+    await assert.rejects(enter('gpu'), withCode('HostBlocked', /smtx-02, of the same cluster.*MAINTENANCE/));
+    assert.equal(callsOf('enter-maintance-mode'), 1);
+    assert.deepEqual(fake.tower.labelsOn(idOf('gpu')), []);
   });
 
   test('nor does anything keep a host that is on its way from being seen to its end', async () => {
