@@ -61,9 +61,7 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
         if (isTheirs(host, ref)) throw interfered(ref, host);
         if (host.standing === 'maintenance') return;
         if (host.standing === 'in-service' && goal !== 'in-service') throw interfered(ref, host);
-        if (checkedAt !== undefined && Date.now() - checkedAt > CHECK_HOLDS_MS) {
-          await expectNoMoreStops(ref, stops ?? [], io);
-        }
+        if (checkedAt !== undefined && !isFresh(checkedAt)) await expectStillSo(ref, stops ?? [], io);
         const mark = ownMark(host, ref) ?? markOf(ref);
         const end = await driveTask(driver, io, {
           kind: 'enter',
@@ -182,9 +180,10 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
     return isOurMaintenance(host, ref);
   }
 
-  /** Asks the platform again what it would have to shut down: a VM may have come since it was planned. */
-  async function expectNoMoreStops(ref: HostRef, stops: readonly string[], io: Io): Promise<void> {
+  /** Asks the platform again: since it was planned a VM may have come that has to be shut down, or another host be lost. */
+  async function expectStillSo(ref: HostRef, stops: readonly string[], io: Io): Promise<void> {
     const { check } = await checkHost(driver, io, ref);
+    if (check.blockers.length > 0) throw new MaintenanceError('HostBlocked', check.blockers.join('; '));
     const more = check.instances.filter(
       ({ instance, platformStops }) => platformStops && isRunning(instance) && !stops.includes(instance.id),
     );
@@ -277,27 +276,50 @@ export async function checkHost(
   if (host.standing !== 'in-service' && host.standing !== 'cordoned') {
     return { check: await driver.precheck(ref.host, request, io), checkedAt: {} };
   }
-  const task = await seeCheckThrough(driver, io, ref.host);
-  const checkedAt = Date.now();
+  const { task, checkedAt } = await seeCheckThrough(driver, io, ref.host);
   return { check: await driver.precheck(ref.host, request, io, task), checkedAt: { checkedAt } };
 }
 
-/** Goes on with the check of an earlier attempt, if the platform still knows it. */
-async function seeCheckThrough(driver: Driver, io: Io, host: string): Promise<PlatformTask> {
-  const begun = resumedTask(io, 'check', host);
-  if (begun && (await passes(driver, io, begun))) return begun;
+/** A check of the platform's, and when it was last seen to run: what it says is no older. */
+interface Check {
+  task: PlatformTask;
+  /** Epoch milliseconds. */
+  checkedAt: number;
+}
+
+/** Goes on with the check of an earlier attempt, unless that has failed, was forgotten, or says what is old by now. */
+async function seeCheckThrough(driver: Driver, io: Io, host: string): Promise<Check> {
+  const begun = resumedCheck(io, host);
+  if (begun) {
+    const { end, check } = await followCheck(driver, io, begun);
+    if (end.state === 'done' && isFresh(check.checkedAt)) return check;
+  }
   const task = await driver.check?.(host, io.uncut);
-  if (task && (await passes(driver, io, task))) return task;
+  if (task) {
+    const { end, check } = await followCheck(driver, io, { task, checkedAt: Date.now() });
+    if (end.state === 'failed') throw end.error;
+    if (end.state === 'done') return check;
+  }
   throw new MaintenanceError('PlatformGarbled', `the platform forgets its check of ${host}`);
 }
 
-/** Follows a check to its end; false when the platform has forgotten it. Throws what it failed with. */
-async function passes(driver: Driver, io: Io, check: PlatformTask): Promise<boolean> {
-  io.keep({ task: check });
-  const end = await followTask(driver, io, check);
-  if (end.state === 'failed') throw end.error;
-  return end.state === 'done';
+async function followCheck(driver: Driver, io: Io, begun: Check): Promise<{ end: TaskEnd; check: Check }> {
+  let check = begun;
+  io.keep(check);
+  const end = await followTask(driver, io, begun.task, () => {
+    check = { ...begun, checkedAt: Date.now() };
+    io.keep(check);
+  });
+  return { end, check };
 }
+
+function resumedCheck(io: Io, host: string): Check | undefined {
+  const task = resumedTask(io, 'check', host);
+  const { checkedAt } = (io.resumed ?? {}) as Partial<Check>;
+  return task && typeof checkedAt === 'number' ? { task, checkedAt } : undefined;
+}
+
+const isFresh = (checkedAt: number): boolean => Date.now() - checkedAt <= CHECK_HOLDS_MS;
 
 export const markOf = ({ session, host }: HostRef): Mark => ({ session, host });
 

@@ -85,13 +85,15 @@ function statusOf(kind: TaskKind, info: TaskInfo | undefined): TaskStatus {
     case 'FAILED': {
       const vendor =
         [info.error_code, info.error_message].filter((text) => text).join(': ') || 'no reason given';
-      return { state: 'failed', error: failure(kind, `${what} failed: ${vendor}`, vendor) };
+      return { state: 'failed', error: failure(kind, `${what} failed: ${vendor}`, { vendor }) };
     }
     case 'PAUSED':
       // It goes on only when somebody there says so.
       return {
         state: 'failed',
-        error: failure(kind, `${what} is paused in CloudTower: let it go on there, then continue`),
+        error: failure(kind, `${what} is paused in CloudTower: let it go on there, then continue`, {
+          retryable: false,
+        }),
       };
     default: {
       const progress = info.progress === undefined ? {} : { progress: Math.round(info.progress * 100) };
@@ -100,5 +102,8 @@ function statusOf(kind: TaskKind, info: TaskInfo | undefined): TaskStatus {
   }
 }
 
-const failure = (kind: TaskKind, message: string, vendor?: string): MaintenanceError =>
-  new MaintenanceError(FAILURES[kind] ?? 'PlatformError', message, vendor === undefined ? {} : { vendor });
+const failure = (
+  kind: TaskKind,
+  message: string,
+  options: { vendor?: string; retryable?: boolean },
+): MaintenanceError => new MaintenanceError(FAILURES[kind] ?? 'PlatformError', message, options);

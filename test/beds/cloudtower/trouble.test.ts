@@ -75,6 +75,13 @@ describe('it passes', () => {
     await passing;
   });
 
+  test('a pre-check that fails once', async () => {
+    site = await Site.start();
+    const words = 'ZBS_BUSY';
+    site.fake.tower.taskFaults.push({ mutation: 'enterMaintenanceModePrecheck', kind: 'fail', words });
+    await passes();
+  });
+
   test('another task that works on the host', async () => {
     site = await Site.start();
     const host = site.fake.host('smtx-01');

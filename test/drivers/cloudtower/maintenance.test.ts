@@ -322,9 +322,15 @@ describe('a task', () => {
     assert.equal(callsOf('exit-maintance-mode'), 1);
   });
 
-  test('of a pre-check that fails, or is forgotten', async () => {
+  test('of a pre-check that fails, is paused, or is forgotten', async () => {
     fake.tower.taskFaults.push({ mutation: 'enterMaintenanceModePrecheck', kind: 'fail', words: 'ZBS_DOWN' });
-    withCode('PlatformError', /ZBS_DOWN/)(await failed(await driver.check?.(HOST, context)));
+    const error = await failed(await driver.check?.(HOST, context));
+    withCode('PlatformError', /ZBS_DOWN/)(error);
+    assert.equal(error.retryable, true);
+    fake.tower.taskFaults.push({ mutation: 'enterMaintenanceModePrecheck', kind: 'pause' });
+    const paused = await failed(await driver.check?.(HOST, context));
+    withCode('PlatformError', /paused in CloudTower/)(paused);
+    assert.equal(paused.retryable, false, 'it goes on only when somebody says so');
     const forgotten: PlatformTask = { id: 'task-999', kind: 'check', subject: HOST };
     assert.deepEqual(await driver.pollTask(forgotten, context), { state: 'vanished' });
     await assert.rejects(precheck(forgotten), withCode('PlatformGarbled', /forgotten/));
