@@ -149,8 +149,8 @@ export interface SiteActivities {
   /** Undefined when the host is not in a maintenance of ours. */
   planExit(request: HostRef): Promise<ExitPlan | undefined>;
   /**
-   * `unlessDown`: a host that is down is left as it is, and said to be so. `gives`: what the platform is to give back of
-   * its plan; absent: what it has shut down.
+   * `unlessDown`: a host that is down is left as it is, and said to be so; so is one that was down a moment ago, when its
+   * plan was asked for. `gives`: what the platform is to give back of its plan; absent: what it has shut down.
    */
   exitMaintenance(
     request: HostRef & { unlessDown?: boolean; gives?: Pick<ExitPlan, 'start' | 'back'> },

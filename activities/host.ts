@@ -95,6 +95,8 @@ export function createHostActivities(driver: Driver, inventory: InventoryCache):
         const { host } = await driver.inspect(ref.host, io);
         if (unlessDown && host.standing === 'down') return { isDown: true };
         if (!mayLeave(host, ref)) return undefined;
+        // It was down when its plan was asked for, and once it has left nobody knows the plan any more.
+        if (unlessDown && driver.planExit && !gives) return { isDown: true };
         const end = await driveTask(driver, io, {
           kind: 'exit',
           subject: ref.host,

@@ -117,3 +117,11 @@ test('what has come to stand against the host since it was checked keeps it from
   });
   assert.equal(host.standing, 'cordoned');
 });
+
+test('a host that has come back a moment ago does not leave before its plan was asked for', async () => {
+  host = { ...host, standing: 'maintenance' };
+  assert.deepEqual(await run('exitMaintenance', { ...REF, unlessDown: true }), { isDown: true });
+  assert.equal(exits, 0);
+  await run('exitMaintenance', { ...REF, unlessDown: true, gives: { start: [], back: [] } });
+  assert.equal(exits, 1);
+});

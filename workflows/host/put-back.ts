@@ -14,9 +14,9 @@ export async function exitHost(run: HostRun): Promise<void> {
   run.enterStep('exit');
   const { host } = run.input;
   const startedAt = Date.now();
-  const gives = await planExit(run);
   for (;;) {
-    const request = { ...run.ref, unlessDown: true, ...gives };
+    // While it is down nobody can say what there is to give back.
+    const request = { ...run.ref, unlessDown: true, ...(await planExit(run)) };
     const answer = await run.call('exitMaintenance', request, `exit maintenance: ${host}`);
     if (answer?.isDown !== true) break;
     const rest = Math.max(SHORTEST_REST_MS, (Date.now() - startedAt) * REST_SHARE);

@@ -101,6 +101,22 @@ test('a VM that somebody touches during the maintenance is left to them, and the
   assert.equal(site.fake.vm('web').host, site.fake.host('smtx-04').id);
 });
 
+test('a host that restarts after its work is waited for, and then given everything back', async () => {
+  site = await Site.start();
+  site.workMs = 1_000;
+  const session = await site.session(ONE);
+  await site.workedOn('smtx-01');
+  const host = site.fake.host('smtx-01');
+  host.status = 'SESSION_EXPIRED';
+  await site.until(session, ({ inFlight }) =>
+    inFlight.some(({ waitsFor }) => waitsFor?.includes('is down') === true),
+  );
+  host.status = 'CONNECTED_HEALTHY';
+  const report = await site.report(session);
+  assert.equal(report.state, 'MAINTENANCE_DONE', report.reason);
+  assert.deepEqual(site.objections(), []);
+});
+
 test('a host is left alone while somebody else has another one of its cluster out', async () => {
   site = await Site.start();
   const { tower } = site.fake;
