@@ -85,6 +85,8 @@ export interface Call<T> {
    * @default whether the method is GET
    */
   isRead?: boolean;
+  /** Its answer is a secret, such as a token: no error quotes it. */
+  isSecret?: boolean;
   /** @default that of the transport */
   timeoutMs?: number;
 }
@@ -195,7 +197,7 @@ export class Transport {
   #checked<T>(call: Call<T>, { status, text }: RawAnswer): T {
     const garbled = (what: string): MaintenanceError =>
       new MaintenanceError('PlatformGarbled', `${this.#name(call)}: ${what}`, {
-        vendor: this.#clean(call, text).slice(0, EXCERPT_CHARS),
+        ...(call.isSecret === true ? {} : { vendor: this.#clean(call, text).slice(0, EXCERPT_CHARS) }),
       });
     if (status >= 300) throw garbled(`answered ${status} and points elsewhere`);
     const json = text === '' ? undefined : parseJson(text);

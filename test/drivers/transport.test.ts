@@ -185,6 +185,15 @@ describe('answers become errors of the catalogue', () => {
     assert.equal(error.vendor, '[secret] [secret] [secret] and "[secret]"');
   });
 
+  test('an answer that is a secret is not quoted', async () => {
+    for (const body of ['{"token": "t0ken"}', 't0ken']) {
+      const { transport } = await bed(answer(200, body));
+      const error = await failure(transport, { ...read, isSecret: true });
+      assert.equal(error.code, 'PlatformGarbled');
+      assert.doesNotMatch(`${error.message} ${error.vendor ?? ''}`, /t0ken/);
+    }
+  });
+
   test('secrets are cut out of what a driver may quote', async () => {
     const { transport } = await bed(answer(400, JSON.stringify({ message: 'no user ada with pa"ss' })), {
       secrets: () => ['pa"ss'],

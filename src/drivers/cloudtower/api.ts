@@ -17,6 +17,8 @@ const DIRECTORIES_PATH = '/api';
 
 const PAGE = 200;
 
+const PASSING: readonly ErrorCode[] = ['PlatformUnreachable', 'PlatformBusy'];
+
 /** Filter of a list, in the words of the API: `{id: "…"}`. */
 export type Where = Readonly<Record<string, unknown>>;
 
@@ -98,6 +100,7 @@ export class Api {
       body: { username, password, ...by },
       schema: login,
       isRead: true,
+      isSecret: true,
       signal,
     });
     return body.data.token;
@@ -116,8 +119,9 @@ export class Api {
       });
       return body.data.authnStrategies.find(({ type }) => type === 'LDAP')?.id;
     } catch (error) {
-      if (error instanceof MaintenanceError && error.code !== 'PlatformUnreachable') return undefined;
-      throw error;
+      // Trouble that passes says nothing of what it knows.
+      if (!(error instanceof MaintenanceError) || PASSING.includes(error.code)) throw error;
+      return undefined;
     }
   }
 }

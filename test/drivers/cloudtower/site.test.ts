@@ -86,6 +86,20 @@ describe('a login', () => {
     );
   });
 
+  test('whose answer is not as expected is not quoted: it may hold the token', async () => {
+    const server = createServer((_, response) => response.end('{"token": "hunter2"}'));
+    await listenOnLoopback(server);
+    const driver = connect(originOf(server));
+    ends.push(
+      () => driver.close(),
+      () => closeServer(server),
+    );
+    await assert.rejects(
+      driver.inspect(HOST, context),
+      withCode('PlatformGarbled', /login.*not as expected/),
+    );
+  });
+
   test('is not needed with a token; one that has expired is said to be', async () => {
     const fake = await start();
     const token = fake.issueToken();
@@ -107,6 +121,14 @@ describe('a login', () => {
       );
     }
   });
+});
+
+test('a directory that cannot be asked for now is none that is missing', async () => {
+  const fake = await start(HOSTS, 'ldap-1');
+  fake.fail({ call: '/api', error: { status: 429, message: 'slow down' } });
+  const driver = driverOf(fake, { source: 'LDAP' });
+  await assert.rejects(driver.inspect(HOST, context), withCode('PlatformBusy', /slow down/));
+  await driver.inspect(HOST, context);
 });
 
 describe('a site', () => {
