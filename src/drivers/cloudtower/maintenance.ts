@@ -203,7 +203,8 @@ export class Maintenance {
   ): Promise<PlatformTask> {
     const call = `${kind}-maintance-mode`;
     const [started] = await this.#parts.api.change(call, { where: { host_id }, data }, startedTasks, context);
-    return { id: started?.task_id ?? NO_TASK, kind, subject };
+    if (!started) throw new MaintenanceError('NotFound', `CloudTower does not know ${subject} any more`);
+    return { id: started.task_id ?? NO_TASK, kind, subject };
   }
 
   async #taken({ id }: HostInfo, context: CallContext): Promise<Taken[]> {

@@ -1,7 +1,7 @@
 /** CloudTower's tasks in terms of the driver contract. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { type ErrorCode, MaintenanceError } from '../../core/errors.ts';
 import type { CallContext, TaskKind, TaskStatus } from '../driver.ts';
+import { rest } from '../transport.ts';
 import type { Api } from './api.ts';
 import { task, type TaskInfo } from './wire.ts';
 
@@ -54,12 +54,12 @@ export class Tasks {
 
   /** Waits for what is over in a moment, since it concerns nothing but CloudTower's own records. */
   async finish(id: string, what: string, context: CallContext): Promise<void> {
-    for (let rest = FIRST_REST_MS; ; rest = Math.min(2 * rest, LONGEST_REST_MS)) {
+    for (let pause = FIRST_REST_MS; ; pause = Math.min(2 * pause, LONGEST_REST_MS)) {
       const status = await this.status('cordon', id, context);
       if (status.state === 'failed')
         throw new MaintenanceError('PlatformError', what, { cause: status.error });
       if (status.state !== 'running') return;
-      await delay(rest, undefined, { signal: context.signal });
+      await rest(pause, context.signal);
     }
   }
 }

@@ -34,7 +34,6 @@ export type LabelUse = z.output<typeof labelUse>;
 export const host = z.object({
   id: z.string(),
   name: z.string(),
-  management_ip: optional(z.string()),
   cluster: named,
   status: z.string(),
   connect_status: optional(z.string()),
@@ -89,8 +88,11 @@ export const task = z.object({
 });
 export type TaskInfo = z.output<typeof task>;
 
-/** What a call that changes something has started: nothing, where the object of the call was not found. */
-const started = z.object({ task_id: optional(z.string()), data: optional(z.unknown()) });
+/**
+ * What a call that changes something has started: nothing, where the object of the call was not found. What has no `data`
+ * is something else, such as an error.
+ */
+const started = z.object({ task_id: optional(z.string()), data: z.looseObject({}) });
 export const startedTasks = z.union([z.array(started), started.transform((one) => [one])]);
 
 export const createdLabel = oneOrListed(
@@ -108,12 +110,15 @@ export const precheckTask = oneOrListed(z.object({ task_id: z.string() }));
 
 /** Of the VMs that have to be shut down it gives what the cluster knows them by. */
 export const precheckResult = oneOrListed(
-  z.object({
-    done: z.boolean(),
-    shutdownVms: list(
-      z.union([z.string(), z.object({ vm_uuid: z.string() }).transform(({ vm_uuid }) => vm_uuid)]),
-    ),
-  }),
+  z.discriminatedUnion('done', [
+    z.object({ done: z.literal(false) }),
+    z.object({
+      done: z.literal(true),
+      shutdownVms: z.array(
+        z.union([z.string(), z.object({ vm_uuid: z.string() }).transform(({ vm_uuid }) => vm_uuid)]),
+      ),
+    }),
+  ]),
 );
 
 const takenVm = z.object({
@@ -125,9 +130,9 @@ export type TakenVm = z.output<typeof takenVm>;
 
 export const exitPrecheckResult = oneOrListed(
   z.object({
-    shutDownVms: list(takenVm),
-    liveMigrateVms: list(takenVm),
-    offlineMigrateVms: list(takenVm),
+    shutDownVms: z.array(takenVm),
+    liveMigrateVms: z.array(takenVm),
+    offlineMigrateVms: z.array(takenVm),
   }),
 );
 

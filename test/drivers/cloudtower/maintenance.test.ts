@@ -362,6 +362,18 @@ describe('an error answer', () => {
     });
   }
 
+  test('that comes as if all was well is none the less no answer', async () => {
+    const error = { status: 200, message: 'HOST_IS_LOCKED' };
+    fake.fail({ call: 'enter-maintance-mode', error });
+    await assert.rejects(enter('gpu'), withCode('PlatformGarbled', /HOST_IS_LOCKED/));
+    await done(await enter('gpu'));
+    fake.fail({ call: 'exit-maintance-mode-precheck-result', error });
+    await assert.rejects(
+      async () => driver.planExit?.(HOST, context),
+      withCode('PlatformGarbled', /HOST_IS_LOCKED/),
+    );
+  });
+
   test('that comes although the call was carried out is no reason to enter twice', async () => {
     fake.tower.timings.enterMs = 1_000;
     fake.fail({ call: 'enter-maintance-mode', isDone: true, error: { status: 500, message: 'timed out' } });

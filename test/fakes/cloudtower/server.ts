@@ -20,7 +20,7 @@ export interface CallFault {
   /** Name of the call: the end of its path. */
   call: string;
   isDone?: boolean;
-  /** Absent: the connection is cut. */
+  /** Absent: the connection is cut. Of status 200: an error that looks like none. */
   error?: { status: number; message: string; code?: 'ResourceLocked' };
   /** @default 1 */
   times?: number;
