@@ -1,4 +1,4 @@
-import { sleep } from '@temporalio/workflow';
+import { patched, sleep } from '@temporalio/workflow';
 import { MaintenanceError } from '../../src/core/errors.ts';
 import type { ExitPlan } from '../../src/core/exit-plan.ts';
 import type { Member, MovedInstance } from '../../src/core/host-run.ts';
@@ -69,7 +69,11 @@ export async function verifyHost(run: HostRun): Promise<void> {
 export async function rollBackHost(run: HostRun): Promise<void> {
   run.extendForPutBack();
   const instances = run.mayStillBeLeaving();
+  // Not every platform can break off what empties a host: that may take hours yet.
+  const isToBeTold = run.entered && patched('tells-what-ends');
+  if (isToBeTold) run.setWaitsFor(`what still runs on ${run.input.host} to end`);
   await run.call('settleHost', { ...run.ref, instances }, `end what still runs on ${run.input.host}`);
+  if (isToBeTold) run.setWaitsFor(undefined);
   const leaving = { ...run.ref, ...(await planExit(run)) };
   await run.call('exitMaintenance', leaving, `roll back: exit maintenance: ${run.input.host}`);
   await giveBack(run);

@@ -179,6 +179,21 @@ describe('a session that is cancelled puts its host and all its VMs back', () =>
     assert.deepEqual(await cancelledAt('enter-maintance-mode', 'enterMs'), ['smtx-01']);
   });
 
+  test('while it enters for long, and says that it waits for that', async () => {
+    site = await Site.start();
+    site.fake.tower.timings.enterMs = 75_000;
+    const held = site.fake.hold('enter-maintance-mode', 'after');
+    const session = await site.session(ONE);
+    await held.arrived;
+    await session.signal('cancel', {});
+    held.release();
+    const waits = 'what still runs on smtx-01 to end';
+    await site.until(session, ({ inFlight }) => inFlight.some(({ waitsFor }) => waitsFor === waits));
+    const report = await site.report(session);
+    assert.equal(report.state, 'MAINTENANCE_CANCELLED', report.reason);
+    assert.deepEqual(site.objections(), []);
+  });
+
   test('while what can be given back is asked', async () => {
     await cancelledAt('exit-maintance-mode-precheck-result', 'exitMs');
   });
