@@ -1,5 +1,5 @@
 /** What a folder under src/drivers offers the registry. */
-import { accessSync, constants } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { parseDuration } from '../core/duration.ts';
 import type { Driver } from './driver.ts';
@@ -31,7 +31,7 @@ export const requestTimeout = (byDefault: string, examples: string): z.ZodDefaul
 /** Whether a file that a site names can be read. */
 export function isReadable(file: string): boolean {
   try {
-    accessSync(file, constants.R_OK);
+    readFileSync(file);
     return true;
   } catch {
     return false;

@@ -24,11 +24,15 @@ const MIB = 1024 * 1024;
 /** Names that hosts go by, by id. */
 export type Names = ReadonlyMap<string, string>;
 
-/** The name of each host where it has that for itself, and else with its cluster before it. */
+/** The name of each host where it has that for itself; else with its cluster before it; and if two share that, the id. */
 export function namesOf(hosts: readonly Pick<HostInfo, 'id' | 'name' | 'cluster'>[]): Map<string, string> {
   const counts = new Map<string, number>();
-  for (const { name } of hosts) counts.set(name, (counts.get(name) ?? 0) + 1);
-  return new Map(hosts.map((one) => [one.id, counts.get(one.name) === 1 ? one.name : pathOf(one)]));
+  for (const one of hosts.flatMap((host) => [host.name, pathOf(host)])) {
+    counts.set(one, (counts.get(one) ?? 0) + 1);
+  }
+  return new Map(
+    hosts.map((one) => [one.id, [one.name, pathOf(one)].find((name) => counts.get(name) === 1) ?? one.id]),
+  );
 }
 
 const pathOf = ({ name, cluster }: Pick<HostInfo, 'name' | 'cluster'>): string => `${cluster.name}/${name}`;
@@ -70,9 +74,11 @@ export function whyNotConnected(info: HostInfo): string | undefined {
   return gone ?? (info.host_state?.state === 'REMOVING' ? 'REMOVING' : undefined);
 }
 
-/** The label that stands for a cordon, whoever has put it there; undefined when there is none. */
-export const markLabelOf = ({ labels }: { labels: readonly Label[] }): Label | undefined =>
-  labels.find(({ key }) => key === LABEL_KEY);
+/** The label that stands for a cordon, whoever has put it there, a mark of ours before all others; undefined: none. */
+export function markLabelOf({ labels }: { labels: readonly Label[] }): Label | undefined {
+  const cordons = labels.filter(({ key }) => key === LABEL_KEY);
+  return cordons.find(({ value }) => parseMark(value)) ?? cordons[0];
+}
 
 /** @param moving ids of VMs that a task takes elsewhere now */
 export function toInstance(info: VmInfo, names: Names, moving: ReadonlySet<string>): Instance {

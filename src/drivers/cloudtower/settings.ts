@@ -38,8 +38,12 @@ export interface Connection {
 
 /** Throws SettingsError, with the field and the way out. */
 export function findConnection(config: CloudTowerConfig): Connection {
-  const { url, username, password, token, source, caFile, insecure } = config;
+  const { username, password, token, source, caFile, insecure } = config;
+  const url = new URL(config.url);
   const problems: string[] = [];
+  if (url.username !== '' || url.password !== '' || url.search !== '') {
+    problems.push('url: leave credentials and queries out; credentials are fields of their own');
+  }
   if (caFile !== undefined && !isReadable(caFile)) problems.push(`caFile: ${caFile} cannot be read`);
   if (token !== undefined && (username !== undefined || password !== undefined)) {
     problems.push('token: leave out either this, or username and password');
@@ -48,7 +52,7 @@ export function findConnection(config: CloudTowerConfig): Connection {
   if (token === undefined && password === undefined) problems.push('password: is missing; or give a token');
   if (problems.length > 0) throw new SettingsError(problems);
   return {
-    origin: new URL(url).origin,
+    origin: url.origin,
     credentials:
       token === undefined ? { username: username ?? '', password: password ?? '', source } : { token },
     tls: { verify: !insecure, ...(caFile === undefined ? {} : { caFile }) },

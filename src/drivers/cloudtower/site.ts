@@ -34,10 +34,11 @@ export class Site {
     return limit === undefined ? {} : { cluster: { OR: [{ id: limit }, { name: limit }] } };
   }
 
-  /** All hosts; the names they go by are read anew. Throws NotFound when there is no such cluster. */
+  /** All hosts; the names they go by are read anew. Throws NotFound when there is no such cluster, or more than one. */
   async hosts(context: CallContext): Promise<{ hosts: HostInfo[]; names: Names }> {
     const hosts = await this.#api.list('hosts', this.filter, host, context);
     if (hosts.length === 0) await this.#expectCluster(context);
+    this.#expectOneCluster(hosts);
     this.#names = namesOf(hosts);
     return { hosts, names: this.#names };
   }
@@ -83,6 +84,11 @@ export class Site {
     return hosts.filter((one) => one.id !== id);
   }
 
+  /** VMs by either of their ids, wherever they are. */
+  vmsOf(ids: readonly string[], context: CallContext): Promise<VmInfo[]> {
+    return this.vms({ OR: [{ id_in: ids }, { local_id_in: ids }] }, context);
+  }
+
   /** A VM, wherever it is; undefined when it is gone. */
   async findVm(id: string, context: CallContext): Promise<VmInfo | undefined> {
     const [found] = await this.vms({ id }, context);
@@ -98,6 +104,15 @@ export class Site {
       context,
     );
     return new Set(tasks.flatMap((one) => (isOf('move', one) ? (one.resource_id ?? []) : [])));
+  }
+
+  #expectOneCluster(hosts: readonly HostInfo[]): void {
+    const ids = [...new Set(hosts.map(({ cluster: { id } }) => id))];
+    if (this.#cluster === undefined || ids.length <= 1) return;
+    throw new MaintenanceError(
+      'NotFound',
+      `cluster "${this.#cluster}" of the site: CloudTower has several; name one by its id: ${listed(ids, NAMES_SHOWN)}`,
+    );
   }
 
   async #expectCluster(context: CallContext): Promise<void> {

@@ -166,6 +166,32 @@ describe('a site', () => {
     );
   });
 
+  test('calls hosts by their ids where not even their clusters tell them apart', async () => {
+    const fake = await start([...HOSTS, { name: HOST, cluster: 'other', vms: [{ name: 'far' }] }]);
+    fake.tower.clusters.set('other', { id: 'other', name: 'cluster-1' });
+    const driver = driverOf(fake);
+    const far = fake.vm('far');
+    const { hosts } = await driver.inventory(context);
+    assert.deepEqual(hosts.map(({ name }) => name).sort(), ['host-1', far.host, 'smtx-02']);
+    assert.deepEqual(
+      (await driver.inspect(far.host, context)).instances.map(({ name }) => name),
+      ['far'],
+    );
+    await assert.rejects(driver.inspect(HOST, context), withCode('UnknownHost', /smtx-01/));
+    await assert.rejects(
+      driverOf(fake, { cluster: 'cluster-1' }).inventory(context),
+      withCode('NotFound', /has several; name one by its id: cluster-1, other/),
+    );
+  });
+
+  test('tells a mark of ours from what others have labelled beside it', async () => {
+    const fake = await start();
+    const mark = formatMark({ session: 'rack-12', host: HOST });
+    fake.label(HOST, 'bad fan');
+    fake.label(HOST, mark);
+    assert.equal((await driverOf(fake).inspect(HOST, context)).host.cordonReason, mark);
+  });
+
   test('keeps VMs apart that a placement group has to keep apart', async () => {
     const fake = await start();
     const { groups, instances } = await driverOf(fake).inventory(context);
@@ -246,6 +272,14 @@ describe('settings', () => {
       'username: is missing; or give a token',
       'password: is missing; or give a token',
     ]);
+    assert.deepEqual(problemsOf({ token: 't0k3n', caFile: import.meta.dirname }), [
+      `caFile: ${import.meta.dirname} cannot be read`,
+    ]);
+    for (const url of ['https://ada:hunter2@tower.example.org', 'https://tower.example.org/?as=ada']) {
+      assert.deepEqual(problemsOf({ url, token: 't0k3n' }), [
+        'url: leave credentials and queries out; credentials are fields of their own',
+      ]);
+    }
     assert.deepEqual(problemsOf({ token: 't0k3n', username: 'ada' }), [
       'token: leave out either this, or username and password',
     ]);
