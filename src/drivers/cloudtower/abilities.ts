@@ -58,6 +58,21 @@ function runningAbility(
 export const isNamed = ({ id, local_id }: VmInfo, names: ReadonlySet<string>): boolean =>
   names.has(id) || (local_id !== undefined && names.has(local_id));
 
+/**
+ * What of a pre-check nobody can shut down, each a sentence: CloudTower does not show it, or does not know how it stands.
+ *
+ * @param toShutDown what the pre-check names, by either id of a VM
+ * @param vms those of them that CloudTower knows, wherever they are by now
+ */
+export function unableToShutDown(toShutDown: ReadonlySet<string>, vms: readonly VmInfo[]): string[] {
+  return [...toShutDown].flatMap((named) => {
+    const vm = vms.find((one) => isNamed(one, new Set([named])));
+    if (!vm)
+      return [`VM ${named} has to be shut down by the pre-check, and CloudTower does not show it to us`];
+    return vm.status === 'UNKNOWN' ? [`${vm.name} has to be shut down by the pre-check, and is UNKNOWN`] : [];
+  });
+}
+
 type Obstacles = Pick<HostCheck, 'blockers' | 'warnings'>;
 
 export function obstaclesOf({ name, cordonReason }: Host, info: HostInfo): Obstacles {

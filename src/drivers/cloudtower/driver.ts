@@ -15,7 +15,7 @@ import type {
   TaskStatus,
 } from '../driver.ts';
 import type { PlatformDefinition } from '../platform.ts';
-import { abilityOf, obstaclesBeside, obstaclesOf } from './abilities.ts';
+import { abilityOf, obstaclesBeside, obstaclesOf, unableToShutDown } from './abilities.ts';
 import { Api } from './api.ts';
 import {
   isEntering,
@@ -131,11 +131,13 @@ class CloudTowerDriver implements Driver {
     ]);
     const host = toHost(info, names);
     const own = obstaclesOf(host, info);
+    const named = toShutDown ?? new Set<string>();
+    const known = named.size === 0 ? [] : await this.#site.vmsOf([...named], context);
     const beside = obstaclesBeside(info, peers, request);
     return {
       host,
       instances: vms.map((vm) => abilityOf(toInstance(vm, names, moving), vm, toShutDown)),
-      blockers: [...own.blockers, ...beside.blockers],
+      blockers: [...own.blockers, ...beside.blockers, ...unableToShutDown(named, known)],
       warnings: [...own.warnings, ...beside.warnings],
     };
   }

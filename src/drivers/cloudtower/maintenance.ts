@@ -218,7 +218,7 @@ export class Maintenance {
     ];
     const uuids = all.flatMap(({ one }) => one.vm_uuid ?? []);
     if (uuids.length === 0) return [];
-    const vms = await site.vms({ OR: [{ id_in: uuids }, { local_id_in: uuids }] }, context);
+    const vms = await site.vmsOf(uuids, context);
     return all.flatMap(({ one, how }) => toTaken(one, how, vms) ?? []);
   }
 

@@ -192,6 +192,22 @@ for (const shape of ['sdk', 'docs'] as const) {
 describe('what stands against a host', () => {
   beforeEach(() => begin('sdk'));
 
+  test('a VM of the pre-check that nobody can shut down, but not one that has left', async () => {
+    const check = await driver.check?.(HOST, context);
+    await done(check);
+    const gpu = fake.vm('gpu');
+    gpu.status = 'UNKNOWN';
+    assert.deepEqual((await precheck(check)).blockers, [
+      'gpu has to be shut down by the pre-check, and is UNKNOWN',
+    ]);
+    Object.assign(gpu, { status: 'RUNNING', host: fake.host('smtx-02').id });
+    assert.deepEqual((await precheck(check)).blockers, []);
+    fake.tower.deleteVm(gpu);
+    assert.deepEqual((await precheck(check)).blockers, [
+      `VM ${gpu.localId} has to be shut down by the pre-check, and CloudTower does not show it to us`,
+    ]);
+  });
+
   const blockers = async (): Promise<string[]> => (await precheck()).blockers;
 
   test('a host that is not connected', async () => {

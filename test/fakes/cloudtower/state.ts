@@ -28,7 +28,7 @@ export interface FakeVm {
   name: string;
   /** Id. */
   host: string;
-  status: 'RUNNING' | 'STOPPED' | 'SUSPENDED';
+  status: 'RUNNING' | 'STOPPED' | 'SUSPENDED' | 'UNKNOWN';
   busy: boolean;
   ha: boolean;
   protected: boolean;
