@@ -132,12 +132,12 @@ function interpretError(
 ): MaintenanceError | undefined {
   const body = errorBody.safeParse(json).data;
   const vendor = body?.message ?? text.slice(0, 200);
-  const who = 'username' in credentials ? credentials.username : 'the token';
+  const ofWhom = 'username' in credentials ? ` of ${credentials.username}` : '';
   if (path === LOGIN_PATH && [400, 401, 403].includes(status)) {
-    return new MaintenanceError('NotAuthorized', `${origin} refuses the credentials of ${who}`, { vendor });
+    return new MaintenanceError('NotAuthorized', `${origin} refuses the credentials${ofWhom}`, { vendor });
   }
   if (status === 401) {
-    return new SessionLost('NotAuthorized', `${origin} does not take the token of ${who} any more`, {
+    return new SessionLost('NotAuthorized', `${origin} does not take the token${ofWhom} any more`, {
       vendor,
     });
   }

@@ -153,7 +153,10 @@ export class Maintenance {
     return this.#running(kind, name, await this.#parts.site.lookAtHost(name, context), context);
   }
 
-  /** Where CloudTower does not know the task any more, the host says whether it is still on its way. */
+  /**
+   * Where CloudTower does not know the task any more, the host says whether it is still on its way. So it does when the task
+   * is done: what CloudTower knows of a host it is told by the cluster, a little later.
+   */
   async poll(
     kind: 'enter' | 'exit',
     { id, subject }: PlatformTask,
@@ -161,7 +164,7 @@ export class Maintenance {
   ): Promise<TaskStatus> {
     const { tasks, site } = this.#parts;
     const status: TaskStatus = id === NO_TASK ? { state: 'vanished' } : await tasks.status(kind, id, context);
-    if (status.state !== 'vanished') return status;
+    if (status.state !== 'vanished' && status.state !== 'done') return status;
     const info = await site.lookAtHost(subject, context);
     const isOnItsWay =
       kind === 'enter' ? isEntering(info) : isInMaintenance(info) && info.entityAsyncStatus !== undefined;

@@ -292,6 +292,16 @@ describe('a task', () => {
     assert.equal(fake.host(HOST).state, 'MAINTENANCE_MODE');
   });
 
+  test('that is done is over when the host says so, too', async () => {
+    const task = await enter('gpu');
+    assert.ok(task);
+    const host = fake.host(HOST);
+    host.state = 'ENTERING_MAINTENANCE_MODE';
+    assert.equal((await driver.pollTask(task, context)).state, 'running');
+    host.state = 'MAINTENANCE_MODE';
+    await done(task);
+  });
+
   test('that vanishes is followed by what the host says, and never started again', async () => {
     Object.assign(fake.tower.timings, { enterMs: 1_000, exitMs: 1_000 });
     fake.tower.taskFaults.push(

@@ -107,7 +107,10 @@ describe('a login', () => {
     await driver.inspect(HOST, context);
     assert.equal(callsOf(fake, 'login'), 0);
     fake.expireTokens();
-    await assert.rejects(driver.inspect(HOST, context), withCode('NotAuthorized', /token/));
+    await assert.rejects(
+      driver.inspect(HOST, context),
+      withCode('NotAuthorized', /^\S+ does not take the token any more/),
+    );
   });
 
   test('by a directory names it where CloudTower wants that, and else its kind', async () => {
