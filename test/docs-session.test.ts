@@ -102,6 +102,7 @@ const progress: Required<Progress> = {
     'compute-04: work: webhook "firmware": checksum mismatch',
     'compute-05: session night-shift has it',
   ],
+  warnings: 0,
   percent: 41,
   startedAt: '2027-03-01T22:00:00.000Z',
   eta: '2027-03-01T22:25:00.000Z',

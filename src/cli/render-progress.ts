@@ -14,13 +14,14 @@ export function renderProgress(
   progress: Progress,
   { columns, now }: { columns: number; now: Date },
 ): string[] {
-  const { session, site, state, percent, hosts, held, inFlight, next, reason } = progress;
+  const { session, site, state, percent, hosts, held, inFlight, next, reason, warnings } = progress;
   const width = Math.max(0, ...[...inFlight, ...held].map(({ host }) => host.length));
   const lines = [
     `${session} at ${site} · ${state}${reason === '' ? '' : ` · ${reason}`}`,
     `${bar(percent / 100, 30)} ${percent} % · ${counts(progress)}${remaining(progress, now)}`,
     ...inFlight.slice(0, HOSTS_SHOWN).map((host) => renderHost(host, width)),
     ...more(inFlight.length, hosts.inFlight, 'out'),
+    ...(warnings > 0 ? [`  ${warnings} warnings: see the report`] : []),
     ...held
       .slice(0, HOSTS_SHOWN)
       .map(
@@ -55,6 +56,7 @@ export function describeChanges(before: Progress | undefined, after: Progress): 
     if (!wereHeld.has(`${host} ${since}`)) lines.push(`${host}: held at ${step} · ${code}: ${message}`);
   }
   for (const host of wereOut.keys()) lines.push(`${host}: back in service`);
+  if (after.warnings > (before?.warnings ?? 0)) lines.push(`${after.warnings} warnings: see the report`);
   if (before === undefined || finished(before) !== finished(after)) {
     lines.push(`${after.percent} % · ${counts(after)}`);
   }

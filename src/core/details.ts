@@ -106,7 +106,7 @@ export function renderConstraints({ site, shard, shards, instances, groups }: Co
   ]);
 }
 
-const counts = ({ state, hosts, instances }: Progress): string => {
+const counts = ({ state, hosts, instances, warnings }: Progress): string => {
   if (hosts.total === 0) return 'Its hosts are not known yet.';
   return [
     `${hosts.done} of ${hosts.total} hosts done`,
@@ -117,6 +117,7 @@ const counts = ({ state, hosts, instances }: Progress): string => {
     ...count(hosts.rolledBack, 'rolled back'),
     movesOf(instances),
     ...count(instances.stopped, 'stopped'),
+    ...count(warnings, 'warnings: see the query report'),
   ].join(' · ');
 };
 

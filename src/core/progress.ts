@@ -41,6 +41,8 @@ export interface Progress {
   next: string[];
   /** What blocks, by name, worst first; empty while nothing does. */
   blockedBy: string[];
+  /** How many things went otherwise than wished without holding a host; the report has them in words. */
+  warnings: number;
   /** Share of hosts that are finished, 0 to 100. */
   percent: number;
   startedAt: string;

@@ -60,6 +60,7 @@ export function describeProgress(facts: SessionFacts): Progress {
       ...out.flatMap(({ waitsFor }) => (waitsFor === undefined ? [] : [waitsFor])),
       ...facts.blockedBy,
     ],
+    warnings: table.warnings.length,
     percent: percentOf(hosts),
     startedAt: rfc3339(facts.startedAt),
     ...(eta === undefined ? {} : { eta: rfc3339(eta) }),

@@ -26,6 +26,7 @@ export function progressOf(changes: Partial<Progress> = {}): Progress {
     held,
     next: ['compute-4'],
     blockedBy: [],
+    warnings: 0,
     percent: 25,
     startedAt: '2027-03-01T21:59:00Z',
     ...changes,

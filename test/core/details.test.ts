@@ -14,6 +14,7 @@ const running: Progress = {
   held: [],
   next: ['compute-06', 'compute-08'],
   blockedBy: [],
+  warnings: 0,
   percent: 50,
   startedAt: '2027-03-01T22:00:00.000Z',
   eta: '2027-03-01T22:25:00.000Z',

@@ -38,6 +38,7 @@ const progress = (more: Partial<Progress> = {}): Progress => ({
   held: [],
   next: [],
   blockedBy: [],
+  warnings: 0,
   percent: 0,
   startedAt: '2027-03-01T22:00:00Z',
   ...more,
