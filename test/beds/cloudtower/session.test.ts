@@ -138,7 +138,7 @@ test('a host is left alone while another session has one of its cluster out', as
   const held = site.fake.hold('exit-maintance-mode-precheck-result', 'before');
   const first = await site.session(ONE);
   await held.arrived;
-  const second = await site.session({ ...ONE, hosts: ['smtx-02'] });
+  const second = await site.session({ ...ONE, hosts: ['smtx-02'], onBusyHost: 'fail' });
   const { held: holds } = await site.until(second, ({ hosts }) => hosts.held === 1);
   assert.equal(holds[0]?.code, 'HostBlocked');
   assert.match(
