@@ -3,6 +3,7 @@ import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activ
 import { MaintenanceError, type ErrorCode } from '../src/core/errors.ts';
 import type { CallContext } from '../src/drivers/driver.ts';
 import { Lease } from './lease.ts';
+import { WaitNotice } from './wait-notice.ts';
 
 /**
  * A worker is taken for dead after four seconds without a beat. Every request to a platform has a timeout of its own,
@@ -34,6 +35,8 @@ export interface Io extends CallContext {
   resumed: unknown;
   /** Keeps details for the next attempt, should this one die. */
   keep(details: unknown): void;
+  /** Says whom it waits for, which its workflow shows; undefined: nobody. To be said again and again. */
+  tellWait(waitsFor: string | undefined): void;
   /** Sleeps; throws when the activity is cancelled. */
   sleep(milliseconds: number): Promise<void>;
   /** Aborts when the activity is over for any reason but one: that somebody asked to cancel it. */
@@ -50,6 +53,7 @@ export async function perform<T>(work: (io: Io) => Promise<T>): Promise<T> {
   const context = Context.current();
   let details: unknown = context.info.heartbeatDetails;
   const lease = new Lease(context);
+  const waitNotice = new WaitNotice(context);
   const beat = setInterval(() => {
     lease.renew();
     context.heartbeat(details);
@@ -67,6 +71,7 @@ export async function perform<T>(work: (io: Io) => Promise<T>): Promise<T> {
         details = value;
         context.heartbeat(value);
       },
+      tellWait: (waitsFor) => waitNotice.say(waitsFor),
       sleep: (milliseconds) => context.sleep(milliseconds),
       cancelRequested: () => context.cancellationDetails?.cancelRequested === true,
     });
@@ -76,6 +81,8 @@ export async function perform<T>(work: (io: Io) => Promise<T>): Promise<T> {
     throw toFailure(error);
   } finally {
     clearInterval(beat);
+    // The workflow forgets it with the end of the activity, and hears nothing after that.
+    await waitNotice.delivered();
   }
 }
 

@@ -35,16 +35,27 @@ export async function driveTask(
   if (!task) return { state: 'done' };
   io.keep({ task });
   try {
-    // The Web UI shows it with the activity.
-    return await followTask(driver, io, task, (status) => io.keep(seenOf(task, status)));
+    return await followTask(driver, io, task);
   } catch (error) {
     if (!io.cancelRequested() || !abort) throw error;
     return await abortTask(driver, task);
   }
 }
 
-/** Follows a task to its end, until the activity is cancelled. */
-export function followTask(driver: Driver, io: Io, task: PlatformTask, tell?: Tell): Promise<TaskEnd> {
+/**
+ * Follows a task to its end, until the activity is cancelled.
+ *
+ * @param tell told what is seen meanwhile; by default it is shown, in the Web UI with the activity
+ */
+export function followTask(
+  driver: Driver,
+  io: Io,
+  task: PlatformTask,
+  tell: Tell = (status) => {
+    io.keep(seenOf(task, status));
+    io.tellWait(status.waitsFor);
+  },
+): Promise<TaskEnd> {
   // A look may begin the next step of a task of several.
   return follow(
     driver,
@@ -125,11 +136,12 @@ function pauseAfter(startedAt: number, { waited }: Running, { capabilities }: Dr
 /** As it goes into a heartbeat. */
 const seenOf = (
   task: PlatformTask,
-  { progress, detail }: Running,
-): { task: PlatformTask; progress?: number; detail?: string } => ({
+  { progress, detail, waitsFor }: Running,
+): { task: PlatformTask; progress?: number; detail?: string; waitsFor?: string } => ({
   task,
   ...(progress === undefined ? {} : { progress }),
   ...(detail === undefined ? {} : { detail }),
+  ...(waitsFor === undefined ? {} : { waitsFor }),
 });
 
 /** The task that an earlier attempt of the activity has started, if it is for the same thing. */

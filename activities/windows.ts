@@ -58,7 +58,9 @@ export function createWindowActivities(driver: Driver, client: Client): WindowAc
   ): Promise<{ waitsFor: string } | undefined> {
     const status = await watchTask(driver, io, task, lookMs);
     if (status.state === 'failed') throw status.error;
-    return status.state === 'running' ? { waitsFor: status.detail ?? 'the platform' } : undefined;
+    return status.state === 'running'
+      ? { waitsFor: status.waitsFor ?? status.detail ?? 'the platform' }
+      : undefined;
   }
 }
 

@@ -56,6 +56,8 @@ export const SIGNALS = {
   answer: 'answer',
   /** From a host workflow to its session; not for operators. */
   hostReport: 'hostReport',
+  /** From an activity of a host to the workflow that waits for it; not for operators. */
+  hostWaits: 'hostWaits',
 } as const;
 
 export const UPDATES = {

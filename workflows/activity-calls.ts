@@ -122,19 +122,20 @@ function describeTimeout(
   if (last?.message && isErrorCode(type)) {
     return new MaintenanceError(type, `${last.message}; "${summary}" was tried until its timeout`);
   }
-  const waitedFor = openEnd(lastHeartbeatDetails);
+  const open = openEnd(lastHeartbeatDetails);
   return new MaintenanceError(
     'DeadlineExceeded',
-    `"${summary}" took longer than its timeout${waitedFor === undefined ? '' : `: ${waitedFor} has not ended`}`,
+    `"${summary}" took longer than its timeout${open === undefined ? '' : `: ${open}`}`,
   );
 }
 
-/** What an activity followed when it last beat: a task of the platform, or the job of a webhook. */
+/** What an activity waited for when it last beat: somebody by name, a task of the platform, or the job of a webhook. */
 function openEnd(details: unknown): string | undefined {
   if (typeof details !== 'object' || details === null) return undefined;
-  const { task, poll } = details as { task?: { id?: unknown }; poll?: unknown };
-  if (typeof task?.id === 'string') return `task ${task.id} of the platform`;
-  return typeof poll === 'string' ? `the job at ${poll}` : undefined;
+  const { task, waitsFor, poll } = details as { task?: { id?: unknown }; waitsFor?: unknown; poll?: unknown };
+  if (typeof waitsFor === 'string') return `it waited for ${waitsFor}`;
+  if (typeof task?.id === 'string') return `task ${task.id} of the platform has not ended`;
+  return typeof poll === 'string' ? `the job at ${poll} has not ended` : undefined;
 }
 
 /** Schedule-to-close is kept by the server over all attempts: the deadline holds however often something is retried. */

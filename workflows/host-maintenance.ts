@@ -1,5 +1,6 @@
 import { CancellationScope, CancelledFailure, setHandler, sleep } from '@temporalio/workflow';
 import type { DrainPlan } from '../activities/contract.ts';
+import { hostWaits } from '../src/core/host-report.ts';
 import type { HostFailureDetails, HostMaintenanceInput, HostOutcome, Step } from '../src/core/host-run.ts';
 import { approveMessage } from '../src/core/session-spec.ts';
 import { failWith, viewFailure, wasCancelled, type FailureView } from './failures.ts';
@@ -10,7 +11,7 @@ import { HostRun } from './host/host-run.ts';
 import { exitHost, restoreHost, rollBackHost, verifyHost } from './host/put-back.ts';
 import { restForRoom } from './host/rests.ts';
 import { workOnHost } from './host/work.ts';
-import { approveSignal } from './messages.ts';
+import { approveSignal, hostWaitsSignal } from './messages.ts';
 
 /** Instances may land on a host between its cordon and its maintenance; so often it is drained again. */
 const DRAIN_ROUNDS = 3;
@@ -34,6 +35,14 @@ export async function hostMaintenance(input: HostMaintenanceInput): Promise<Host
       if (parsed.success) run.desk.answers.push(parsed.data);
     },
     { description: 'Answer an approval action: {"approved": true, "by": "…", "reason": "…"}' },
+  );
+  setHandler(
+    hostWaitsSignal,
+    (raw) => {
+      const parsed = hostWaits.safeParse(raw);
+      if (parsed.success) run.noteActivityWaits(parsed.data.waitsFor);
+    },
+    { description: 'From the activities of the host; not for operators' },
   );
   run.show();
   CancellationScope.current().cancelRequested.catch(() => {

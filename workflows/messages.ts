@@ -17,6 +17,7 @@ export const continueSignal = defineSignal<[unknown]>(SIGNALS.continue);
 export const pauseSignal = defineSignal<[unknown]>(SIGNALS.pause);
 export const approveSignal = defineSignal<[unknown]>(SIGNALS.approve);
 export const hostReportSignal = defineSignal<[unknown]>(SIGNALS.hostReport);
+export const hostWaitsSignal = defineSignal<[unknown]>(SIGNALS.hostWaits);
 
 export const cancelUpdate = defineUpdate<Progress, [unknown]>(UPDATES.cancelSession);
 export const continueUpdate = defineUpdate<Progress, [unknown]>(UPDATES.continueSession);

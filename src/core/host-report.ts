@@ -3,6 +3,10 @@ import { STEPS } from './host-run.ts';
 
 const count = z.int().min(0);
 
+/** Sent by an activity to the workflow of its host: what it waits for, by name; absent when it goes on. */
+export const hostWaits = z.strictObject({ waitsFor: z.string().max(10_000).optional() });
+export type HostWaits = z.output<typeof hostWaits>;
+
 /** Sent by a host workflow to its session. Read like any other signal, since anybody can send one. */
 export const hostReport = z.strictObject({
   host: z.string().max(255),

@@ -64,8 +64,13 @@ export type TaskStatus =
       state: 'running';
       /** 0 to 100. */
       progress?: number;
-      /** What it is waiting for or doing, for operators. */
+      /** What it is doing, for operators. */
       detail?: string;
+      /**
+       * What it can do nothing about but wait, and who keeps it waiting: `node-1 to be released by ceph (rebalancing)`. It
+       * is shown as what blocks, so it names the subject.
+       */
+      waitsFor?: string;
       /** This look has itself waited for a change: the next one may follow at once. */
       waited?: true;
     }

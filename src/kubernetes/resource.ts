@@ -10,6 +10,7 @@ export const metadata = z.object({
   annotations: z.record(z.string(), z.string()).default({}),
   /** RFC 3339: it is being deleted, and finalizers hold it. */
   deletionTimestamp: z.string().optional(),
+  finalizers: z.array(z.string()).optional(),
   ownerReferences: z
     .array(z.object({ kind: z.string(), name: z.string(), controller: z.boolean().optional() }))
     .default([]),

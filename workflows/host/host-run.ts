@@ -58,6 +58,8 @@ export class HostRun {
   private stepSince: number;
   private course: HostView['course'];
   private waitsFor: string | undefined;
+  /** The same, as the activity says that runs. */
+  private activityWaitsFor: string | undefined;
   private failedWith: string | undefined;
   private lastReportAt: number;
   private drained = false;
@@ -141,13 +143,31 @@ export class HostRun {
     request: Parameters<SiteActivities[Name]>[0],
     summary: string,
   ): Promise<Awaited<ReturnType<SiteActivities[Name]>>> {
-    return callSite(this.input.site, name, request, { summary, deadline: this.deadline });
+    const answer = callSite(this.input.site, name, request, { summary, deadline: this.deadline });
+    const isOver = (): void => this.noteActivityWaits(undefined);
+    // Beside whoever awaits it: what was recorded before this was noted has to replay as it was.
+    answer.then(isOver, isOver);
+    return answer;
+  }
+
+  /** What the activity that runs waits for; undefined: it goes on, or is over. */
+  noteActivityWaits(what: string | undefined): void {
+    const before = this.activityWaitsFor;
+    if (before === what) return;
+    this.activityWaitsFor = what;
+    this.show();
+    // What becomes of a wait is told as anything else; that there is one, and that it is over, at once.
+    this.report({ now: before === undefined || what === undefined });
   }
 
   setWaitsFor(what: string | undefined): void {
     if (this.waitsFor === what) return;
     this.showWaitsFor(what);
     this.report({ now: true });
+  }
+
+  private get blockedBy(): string | undefined {
+    return this.activityWaitsFor ?? this.waitsFor;
   }
 
   /** On the host's own page; its session hears of it with the next report. */
@@ -267,7 +287,7 @@ export class HostRun {
       moved: this.moved.length,
       stopped: this.stopped.length,
       total: this.moved.length + this.stopped.length + this.left.size,
-      ...(this.waitsFor === undefined ? {} : { waitsFor: this.waitsFor }),
+      ...(this.blockedBy === undefined ? {} : { waitsFor: this.blockedBy }),
       ...(this.drained ? { drained: true } : {}),
       ...(this.shares.areRecovering ? { recovering: true } : {}),
     };
@@ -292,7 +312,7 @@ export class HostRun {
         ...(this.course === undefined ? {} : { course: this.course }),
         gone: this.moved.length + this.stopped.length,
         left: [...this.left.values()].map(({ name }) => name),
-        ...(this.waitsFor === undefined ? {} : { waitsFor: this.waitsFor }),
+        ...(this.blockedBy === undefined ? {} : { waitsFor: this.blockedBy }),
         ...(this.failedWith === undefined ? {} : { failedWith: this.failedWith }),
       }),
     );

@@ -11,10 +11,15 @@ const NAMES_SHOWN = 3;
 export const notYet = <L extends Lock>(locks: readonly L[], state: 'active' | 'inactive'): L[] =>
   locks.filter(({ status }) => (status?.state ?? 'active') !== state);
 
-/** Whom is waited for: `waits for ceph: rebalancing; 40 %, moving OSDs`. */
-export function describeWait(waiting: readonly Lock[]): string {
-  const what = waiting.map((lock) => [lock.spec.controllerName, ...said(lock)].join(': '));
-  return `waits for ${listed(what, NAMES_SHOWN, '; ')}`;
+/** Whom is waited for: `node-1 to be released by ceph (40 %, moving OSDs), neutron`. */
+export function describeWait(
+  subject: string,
+  state: 'active' | 'inactive',
+  waiting: readonly Lock[],
+): string {
+  const whom = waiting.map((lock) => `${lock.spec.controllerName}${said(lock)}`);
+  const what = state === 'inactive' ? 'released' : 'taken back';
+  return `${subject} to be ${what} by ${listed(whom, NAMES_SHOWN)}`;
 }
 
 /** What a lock failed with, in the words of its controller; undefined when none has. */
@@ -30,10 +35,10 @@ export function failureOf(locks: readonly Lock[], code: ErrorCode): MaintenanceE
   );
 }
 
-function said({ status }: Lock): string[] {
+function said({ status }: Lock): string {
   const { percentage, description } = status?.inactivationProgress ?? {};
   const progress = [percentage === undefined ? undefined : `${percentage} %`, description];
   const words = [status?.state === 'failed' ? 'failed' : undefined, status?.errorMessage, ...progress];
   const known = words.filter((word) => word !== undefined && word !== '');
-  return known.length === 0 ? [] : [known.join(', ')];
+  return known.length === 0 ? '' : ` (${known.join(', ')})`;
 }

@@ -19,6 +19,7 @@ import type { NodeLocks } from './node-locks.ts';
 import { hasToLeave, isLeaving, obstacleOf, podId } from './pods.ts';
 import {
   describeForeign,
+  describeHeld,
   hasCordoned,
   MARK,
   markTextOf,
@@ -203,7 +204,7 @@ export class Maintenance {
     const held = await evictAll(client, going, policy, context);
     const patienceMs = held.length > 0 ? Math.min(HELD_MS, lookMs) : lookMs;
     await client.untilChanged(PODS, { ...selection, resourceVersion }, patienceMs, context);
-    return { state: 'running', waited: true, detail: describeDrain(left, held) };
+    return { state: 'running', waited: true, ...describeDrain(name, left, held) };
   }
 
   async #pollRelease({ node, own }: SeenNode, ours: string, context: CallContext): Promise<TaskStatus> {
@@ -217,7 +218,7 @@ export class Maintenance {
       const { items, resourceVersion } = await client.list(NODE_REQUESTS, selection, context);
       if (items.length > 0) {
         await client.untilChanged(NODE_REQUESTS, { ...selection, resourceVersion }, lookMs, context);
-        return { state: 'running', waited: true, detail: `waits until ${own.metadata.name} is let go` };
+        return { state: 'running', waited: true, waitsFor: describeHeld(own) };
       }
     }
     const waiting = await this.#untilLocksAre('active', name, context);
@@ -226,7 +227,7 @@ export class Maintenance {
       const { resourceVersion } = node.metadata;
       const selection = { fieldSelector: `metadata.name=${name}`, resourceVersion };
       await client.untilChanged(NODES, selection, lookMs, context);
-      return { state: 'running', waited: true, detail: `waits until node ${name} is Ready` };
+      return { state: 'running', waited: true, waitsFor: `node ${name} to be Ready` };
     }
     await client.change(
       NODES,
@@ -256,7 +257,8 @@ export class Maintenance {
     await before.changed(lookMs, context);
     const { pending } = await locks.look(node, state, context);
     if (pending.length === 0) return undefined;
-    return failed(pending) ?? { state: 'running', waited: true, detail: describeWait(pending) };
+    const waitsFor = describeWait(node, state, pending);
+    return failed(pending) ?? { state: 'running', waited: true, waitsFor };
   }
 
   async #create(
@@ -319,11 +321,15 @@ export class Maintenance {
   }
 }
 
-function describeDrain(left: readonly Pod[], held: readonly HeldPod[]): string {
-  const count = `${left.length} pods to leave`;
-  if (held.length === 0) return count;
-  const named = held.map(({ id, reason }) => `${id}: ${reason}`);
-  return `${count}; held: ${listed(named, NAMES_SHOWN, '; ')}`;
+function describeDrain(
+  node: string,
+  left: readonly Pod[],
+  held: readonly HeldPod[],
+): { detail: string; waitsFor?: string } {
+  const detail = `${left.length} pods to leave`;
+  if (held.length === 0) return { detail };
+  const named = held.map(({ id, reason }) => `${id} (${reason})`);
+  return { detail, waitsFor: `pods to leave ${node}: ${listed(named, NAMES_SHOWN)}` };
 }
 
 const calledOff = (host: string): TaskStatus => ({

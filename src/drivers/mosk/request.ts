@@ -118,6 +118,12 @@ export function describeForeign({ metadata }: ClusterMaintenanceRequest | NodeMa
   return annotations[DESCRIPTION] ?? annotations[MARK] ?? `request ${name} of somebody else`;
 }
 
+/** What a request that was deleted still waits for. */
+export function describeHeld({ metadata }: ClusterMaintenanceRequest | NodeMaintenanceRequest): string {
+  const { name, finalizers = [] } = metadata;
+  return `${name} to be let go${finalizers.length === 0 ? '' : ` by the finalizers ${finalizers.join(', ')}`}`;
+}
+
 const annotated = (annotations: Record<string, string | null>): Record<string, unknown> => ({
   metadata: { annotations },
 });

@@ -13,7 +13,7 @@ import {
 import type { CallContext, PlatformTask, TaskStatus } from '../driver.ts';
 import { unlessGone } from '../gone.ts';
 import { describeWait, failureOf, notYet } from './locks.ts';
-import { clusterRequestName, describeForeign, newClusterRequest, windowOf } from './request.ts';
+import { clusterRequestName, describeForeign, describeHeld, newClusterRequest, windowOf } from './request.ts';
 
 export class Window {
   readonly #client: KubernetesClient;
@@ -68,7 +68,7 @@ export class Window {
     const locks = await this.#whenSettled('inactive', context);
     const error = failureOf(locks, 'PlatformRefused');
     if (error) return { state: 'failed', error };
-    return statusOf(notYet(locks, 'inactive'));
+    return statusOf('inactive', notYet(locks, 'inactive'));
   }
 
   async #pollClose(session: string, context: CallContext): Promise<TaskStatus> {
@@ -76,11 +76,11 @@ export class Window {
     const own = items.find((request) => isOf(request, { session }));
     if (own) {
       await this.#client.untilChanged(CLUSTER_REQUESTS, { resourceVersion }, this.#lookMs, context);
-      return { state: 'running', waited: true, detail: `waits until ${own.metadata.name} is let go` };
+      return { state: 'running', waited: true, waitsFor: describeHeld(own) };
     }
     // Whoever has opened the next window has its locks.
     if (items.length > 0) return { state: 'done' };
-    return statusOf(notYet(await this.#whenSettled('active', context), 'active'));
+    return statusOf('active', notYet(await this.#whenSettled('active', context), 'active'));
   }
 
   /** The locks of the cluster: at once when there is nothing to wait for, else when one of them has changed. */
@@ -135,10 +135,10 @@ const isOf = (request: ClusterMaintenanceRequest, mark: SessionMark): boolean =>
   return own !== undefined && formatSessionMark(own) === formatSessionMark(mark);
 };
 
-const statusOf = (pending: readonly ClusterWorkloadLock[]): TaskStatus =>
+const statusOf = (state: 'active' | 'inactive', pending: readonly ClusterWorkloadLock[]): TaskStatus =>
   pending.length === 0
     ? { state: 'done' }
-    : { state: 'running', waited: true, detail: describeWait(pending) };
+    : { state: 'running', waited: true, waitsFor: describeWait('the cluster', state, pending) };
 
 const taskOf = (kind: 'open' | 'close', { session }: SessionMark): PlatformTask => ({
   id: kind,

@@ -38,7 +38,7 @@ test('six nodes are taken by role and zone, under every lock, and all come back'
 test('a budget that lets no pod go is named, and when it is relaxed the node is emptied', async () => {
   await budgetOf('web', { minAvailable: 12 });
   const session = await site.session({ hosts: [FIRST] });
-  await site.whenTold(FIRST, /default\/web-\S+: .*disruption budget web/);
+  await site.whenTold(FIRST, /default\/web-\S+ \(.*disruption budget web/);
   await budgetOf('web', { minAvailable: 10 });
 
   const report = await site.report(session);
@@ -70,10 +70,10 @@ test('a controller that fails holds the node in its own words, and once it is we
 test('who is waited for is shown, a controller that restarts goes on, and a lock that is added is waited for', async () => {
   await site.slow.stop();
   const session = await site.session({ hosts: [FIRST] });
-  await site.until(session, ({ blockedBy }) => blockedBy.some((text) => text.includes('waits for slow')));
+  await site.until(session, ({ blockedBy }) => blockedBy.some((text) => text.includes('released by slow')));
   site.slow.delayMs = 3_000;
   site.slow.start();
-  await site.whenTold(FIRST, /waits for slow: \d+ %, moves its workload/);
+  await site.whenTold(FIRST, /released by slow \(\d+ %, moves its workload\)/);
   await site.slow.stop();
   await apply({
     apiVersion: 'lcm.mirantis.com/v1alpha1',
@@ -83,7 +83,7 @@ test('who is waited for is shown, a controller that restarts goes on, and a lock
     spec: { controllerName: 'late', nodeName: `${FIRST}.example.org` },
   });
   site.slow.start();
-  await site.whenTold(FIRST, /waits for late/);
+  await site.whenTold(FIRST, /released by late/);
   assert.equal((await site.judge()).mostOut, 0);
   const status = { status: { state: 'inactive' } };
   await kubectl(

@@ -30,7 +30,7 @@ const MOMENTS: Readonly<
     hold: async () => {
       site.slow.delayMs = 4_000;
     },
-    come: () => site.whenTold(FIRST, /waits for slow/),
+    come: () => site.whenTold(FIRST, /released by slow/),
     go: async () => {
       site.slow.delayMs = 300;
     },
@@ -84,7 +84,7 @@ for (const [moment, { hold, come, go }] of Object.entries(MOMENTS)) {
 test('the API server restarts, and etcd has forgotten what was watched', async () => {
   site.slow.delayMs = 2_000;
   const session = await site.session({ hosts: [FIRST, SECOND], budget: { maxConcurrentHosts: 2 } });
-  await site.whenTold(FIRST, /waits for slow/);
+  await site.whenTold(FIRST, /released by slow/);
   await service('kill', 'kube-apiserver');
   await compact();
   await service('start', 'kube-apiserver');
