@@ -5,6 +5,7 @@ import path from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { z } from 'zod';
 import { requestTimeout, SettingsError } from '../drivers/platform.ts';
+import { wordsOf } from '../drivers/transport.ts';
 
 /** Fields of a configuration that says which cluster it means. */
 export const clusterFields = {
@@ -29,22 +30,29 @@ export function findCluster(
   env: NodeJS.ProcessEnv = process.env,
 ): KubeConfig {
   const config = load(kubeconfig, env);
+  const known = config.getContexts().map(({ name }) => name);
+  const choice = known.length === 0 ? 'it has none at all' : `choose one of ${known.join(', ')}`;
   if (context !== undefined) {
-    const known = config.getContexts().map(({ name }) => name);
     if (!known.includes(context)) {
-      throw new SettingsError([
-        `context: the kubeconfig has no context ${context}, only ${known.join(', ')}`,
-      ]);
+      throw new SettingsError([`context: the kubeconfig has no context ${context}; ${choice}`]);
     }
     config.setCurrentContext(context);
   }
-  if (!config.getCurrentCluster()?.server || !config.getCurrentUser()) {
+  const current = config.getCurrentContext();
+  if (!current) throw new SettingsError([`context: the kubeconfig has no current context; ${choice}`]);
+  const cluster = config.getCurrentCluster();
+  if (!cluster?.server || !config.getCurrentUser()) {
+    throw new SettingsError([`context: ${current} names no cluster and user of the kubeconfig`]);
+  }
+  if (!isWebAddress(cluster.server)) {
     throw new SettingsError([
-      `context: ${config.getCurrentContext() || 'the current one'} names no cluster and user of the kubeconfig`,
+      `kubeconfig: server of cluster ${cluster.name}: ${cluster.server} is no http or https URL`,
     ]);
   }
   return config;
 }
+
+const isWebAddress = (text: string): boolean => URL.canParse(text) && /^https?:/i.test(text);
 
 function load(kubeconfig: string | undefined, env: NodeJS.ProcessEnv): KubeConfig {
   const named = kubeconfig === undefined ? env['KUBECONFIG'] : undefined;
@@ -78,15 +86,19 @@ function filesOf(list: string | undefined, env: NodeJS.ProcessEnv): string[] {
 
 function read(file: string, field: string): KubeConfig {
   const config = new KubeConfig();
+  let text: string;
   try {
-    readFileSync(file);
+    text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new SettingsError([`${field}: ${file} cannot be read: ${String(error)}`]);
+    throw new SettingsError([`${field}: ${file} cannot be read: ${wordsOf(error)}`]);
   }
+  if (text.trim() === '') throw new SettingsError([`${field}: ${file} is empty`]);
   try {
     config.loadFromFile(file);
   } catch (error) {
-    throw new SettingsError([`${field}: ${file} is no kubeconfig: ${String(error)}`]);
+    // What follows its first line quotes the file, and so perhaps a token.
+    const [what] = wordsOf(error).split('\n', 1);
+    throw new SettingsError([`${field}: ${file} is no kubeconfig: ${what}`]);
   }
   return config;
 }
