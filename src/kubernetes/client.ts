@@ -1,18 +1,23 @@
 /** A client of one cluster: objects by kind, checked by the schema of the kind. */
-import { isDeepStrictEqual } from 'node:util';
 import type { RequestOptions } from 'node:https';
+import { createSecureContext } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import { type KubeConfig, Watch } from '@kubernetes/client-node';
 import { z } from 'zod';
 import { MaintenanceError } from '../core/errors.ts';
 import { SettingsError } from '../drivers/platform.ts';
 import { type Call, rest, Transport, type TransportOptions, wordsOf } from '../drivers/transport.ts';
-import { codeFor, failureOfWatch, interpret, isConflict, isExpired, isForbidden } from './failure.ts';
+import { codeFor, failureOfWatch, interpret, isConflict, isForbidden } from './failure.ts';
 import { pathOf, type KubernetesObject, type ObjectName, type Resource } from './resource.ts';
 
 /** Objects in one page of a list. */
 const PAGE = 500;
-/** After so long the server ends a watch, and a new one is begun: a connection that died in silence is not waited on. */
+/** After so long the server ends a watch. */
 const WATCH_SECONDS = 300;
+/** The server says every minute how far a watch is: one that is silent for so long may be cut off, and a new one is begun. */
+const LONGEST_SILENCE_MS = 90_000;
+/** Before it is looked again where a watch ended at once, or failed. */
+const PAUSE_MS = 1_000;
 const CONFLICT_TRIES = 5;
 
 export interface CallContext {
@@ -47,6 +52,8 @@ const page = z.object({
   items: z.array(z.unknown()),
 });
 
+const named = z.object({ metadata: z.object({ name: z.string() }) });
+
 const bookmark = z.object({ metadata: z.object({ resourceVersion: z.string() }) });
 
 type TlsOptions = NonNullable<TransportOptions['tls']>;
@@ -55,6 +62,8 @@ export class KubernetesClient {
   readonly #config: KubeConfig;
   readonly #timeoutMs: number;
   #connection: { tls: TlsOptions; transport: Transport } | undefined;
+  /** While a program hands them out: it is asked once for all who wait. */
+  #credentials: Promise<RequestOptions> | undefined;
 
   /** Connects to nothing yet. */
   constructor(config: KubeConfig, { timeoutMs }: { timeoutMs: number }) {
@@ -205,21 +214,28 @@ export class KubernetesClient {
       allowWatchBookmarks: true,
       timeoutSeconds: WATCH_SECONDS,
     };
+    const end = (): void => events.end();
+    const silence = setTimeout(end, LONGEST_SILENCE_MS);
     const request = new Watch(this.#config).watch(
       pathOf(resource, namespace === undefined ? {} : { namespace }),
       query,
-      (type: string, object: unknown) => events.put({ type, object }),
+      (type: string, object: unknown) => {
+        silence.refresh();
+        events.put({ type, object });
+      },
       (error: unknown) => events.end(error === null ? undefined : watchFailure(error)),
     );
-    const abort = (): void => events.end();
-    signal.addEventListener('abort', abort);
+    // Without credentials it does not even begin.
+    request.catch((error: unknown) => events.end(credentialsFailure(error)));
+    signal.addEventListener('abort', end);
     try {
       for await (const { type, object } of events.taken(signal)) {
         if (type === 'ERROR') throw failureOfWatch(object);
         yield eventOf(resource, type, object);
       }
     } finally {
-      signal.removeEventListener('abort', abort);
+      clearTimeout(silence);
+      signal.removeEventListener('abort', end);
       request.then(
         (controller) => controller.abort(),
         () => undefined,
@@ -229,7 +245,7 @@ export class KubernetesClient {
 
   /**
    * Waits until one of the objects changes after they were listed, and no longer than so many milliseconds. A server that
-   * cannot tell ends the wait too: look again. Who may list and not watch waits the whole time.
+   * cannot tell ends the wait sooner: look again. Who may list and not watch waits the whole time.
    */
   async untilChanged<T extends KubernetesObject>(
     resource: Resource<T>,
@@ -242,9 +258,12 @@ export class KubernetesClient {
     try {
       for await (const { type } of this.watch(resource, listed, context)) if (type !== 'BOOKMARK') return;
     } catch (error) {
-      if (isDenied(error)) await rest(longestMs, signal);
-      else if (!isExpired(error)) throw error;
+      if (isDenied(error)) await rest(longestMs, context.signal).catch(() => undefined);
+      // Whether it can be reached at all, whoever looks again is told.
+      else if (!(error instanceof MaintenanceError)) throw error;
     }
+    // What stands between may end every watch at once.
+    await rest(PAUSE_MS, context.signal).catch(() => undefined);
     signal.throwIfAborted();
   }
 
@@ -255,12 +274,7 @@ export class KubernetesClient {
 
   /** With the credentials of this moment: tokens run out, and files change. */
   async #call<T>(call: Call<T>): Promise<T> {
-    const options: RequestOptions = {};
-    try {
-      await this.#config.applyToHTTPSOptions(options);
-    } catch (error) {
-      throw new MaintenanceError('NotAuthorized', `the kubeconfig gives no credentials: ${wordsOf(error)}`);
-    }
+    const options = await this.#askCredentials(call.signal);
     const transport = this.#transport(options);
     const headers = authorizationOf(options);
     const send = async <A>(one: Call<A>): Promise<A> =>
@@ -275,9 +289,25 @@ export class KubernetesClient {
     }
   }
 
+  async #askCredentials(signal: AbortSignal): Promise<RequestOptions> {
+    const asked = (this.#credentials ??= credentialsOf(this.#config).finally(() => {
+      this.#credentials = undefined;
+    }));
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(this.#timeoutMs)]);
+    const options = await Promise.race([asked, whenAborted(patience)]);
+    signal.throwIfAborted();
+    if (options) return options;
+    const exec = this.#config.getCurrentUser()?.exec as { command?: string } | undefined;
+    throw new MaintenanceError(
+      'PlatformUnreachable',
+      `${exec?.command ?? 'the program'} of the kubeconfig gives no credentials within ${this.#timeoutMs} ms`,
+    );
+  }
+
   #transport(options: RequestOptions): Transport {
     const tls = tlsOf(options);
     if (this.#connection && isDeepStrictEqual(this.#connection.tls, tls)) return this.#connection.transport;
+    expectUsable(tls);
     // Calls that are under way on the one before have a minute to end; nothing else holds it.
     const before = this.#connection?.transport;
     if (before) setTimeout(() => void before.close(), 2 * this.#timeoutMs).unref();
@@ -291,6 +321,38 @@ export class KubernetesClient {
     });
     this.#connection = { tls, transport };
     return transport;
+  }
+}
+
+async function credentialsOf(config: KubeConfig): Promise<RequestOptions> {
+  const options: RequestOptions = {};
+  try {
+    await config.applyToHTTPSOptions(options);
+  } catch (error) {
+    throw credentialsFailure(error);
+  }
+  return options;
+}
+
+/** What a program prints may be a secret, and errors over what it printed quote that. */
+function credentialsFailure(error: unknown): MaintenanceError {
+  const isGarbled = error instanceof SyntaxError || error instanceof TypeError;
+  const what = isGarbled ? 'its program prints no ExecCredential' : wordsOf(error).trim();
+  return new MaintenanceError('NotAuthorized', `the kubeconfig gives no credentials: ${what}`);
+}
+
+const whenAborted = (signal: AbortSignal): Promise<undefined> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+
+function expectUsable({ ca, client }: TlsOptions): void {
+  try {
+    createSecureContext({ ...(ca === undefined ? {} : { ca }), ...client });
+  } catch (error) {
+    const message = `certificates or key of the kubeconfig cannot be used: ${wordsOf(error)}`;
+    throw new MaintenanceError('NotAuthorized', message);
   }
 }
 
@@ -324,9 +386,10 @@ function parse<T extends KubernetesObject>({ kind, schema }: Resource<T>, object
   const parsed = schema.safeParse(object);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
+  const name = named.safeParse(object).data?.metadata.name ?? 'without a name';
   throw new MaintenanceError(
     'PlatformGarbled',
-    `a ${kind} is not as expected: ${issue?.path.join('.')}: ${issue?.message}`,
+    `${kind} ${name} is not as expected: ${issue?.path.join('.')}: ${issue?.message}`,
   );
 }
 
