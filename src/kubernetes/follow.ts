@@ -12,8 +12,8 @@ export type Change<T> =
   { type: 'listed'; items: T[] } | { type: 'put' | 'deleted'; item: T };
 
 /**
- * Lists and watches until the signal ends it. Failures do not: they are told, and after a pause that grows it goes on from
- * where it was, or with a new list.
+ * Lists and watches until the signal ends it. Failures do not: they are told, and after a pause that grows it goes on with
+ * a new list.
  *
  * @param failed told of each failure, as a log would want it
  */
@@ -43,15 +43,15 @@ export async function* follow<T extends KubernetesObject>(
           yield { type: event.type === 'DELETED' ? 'deleted' : 'put', item: event.object };
         }
       }
-      // What stands between may end every watch at once.
-      if (!toldAnything) await rest(pauseMs, signal);
+      if (toldAnything) continue;
     } catch (error) {
       if (isAborted(signal)) return;
-      if (isExpired(error)) resourceVersion = undefined;
-      else failed(error);
-      await rest(pauseMs, signal).catch(() => undefined);
-      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+      if (!isExpired(error)) failed(error);
     }
+    // Who cannot watch, or is cut off at once by what stands between, is kept up to date by lists.
+    resourceVersion = undefined;
+    await rest(pauseMs, signal).catch(() => undefined);
+    pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
   }
 }
 
