@@ -2,6 +2,7 @@ import { patched, sleep } from '@temporalio/workflow';
 import { MaintenanceError } from '../../src/core/errors.ts';
 import type { ExitPlan } from '../../src/core/exit-plan.ts';
 import type { Member, MovedInstance } from '../../src/core/host-run.ts';
+import { viewFailure } from '../failures.ts';
 import type { Impact } from './group-shares.ts';
 import type { HostRun } from './host-run.ts';
 
@@ -72,7 +73,15 @@ export async function rollBackHost(run: HostRun): Promise<void> {
   // Not every platform can break off what empties a host: that may take hours yet.
   const isToBeTold = run.entered && patched('tells-what-ends');
   if (isToBeTold) run.setWaitsFor(`what still runs on ${run.input.host} to end`);
-  await run.call('settleHost', { ...run.ref, instances }, `end what still runs on ${run.input.host}`);
+  try {
+    await run.call('settleHost', { ...run.ref, instances }, `end what still runs on ${run.input.host}`);
+  } catch (error) {
+    if (viewFailure(error).code !== 'UnknownHost' || !patched('hosts-gone')) throw error;
+    // Some break while they are worked on, and are taken away.
+    run.warn(`${run.input.host} is not on the platform any more: there is nothing to put back`);
+    if (isToBeTold) run.setWaitsFor(undefined);
+    return;
+  }
   if (isToBeTold) run.setWaitsFor(undefined);
   const leaving = { ...run.ref, ...(await planExit(run)) };
   await run.call('exitMaintenance', leaving, `roll back: exit maintenance: ${run.input.host}`);
