@@ -40,8 +40,8 @@ export const ERRORS = {
   },
   HostBusy: {
     retryable: false,
-    meaning: 'Another session works on the host, or holds it.',
-    remedy: 'Wait for the session named in the message, or finish it; then continue.',
+    meaning: 'Another session, or somebody else, works on the host or has the platform.',
+    remedy: 'Wait for whom the message names, or finish that maintenance; then continue.',
   },
   NoTarget: {
     retryable: false,

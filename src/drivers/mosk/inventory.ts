@@ -77,8 +77,8 @@ export function returningMark({ metadata }: KubeNode): string | undefined {
 
 function standingOf({ node, own, foreign }: SeenNode, isEmpty: boolean): HostStanding {
   const phase = own && phaseOf(own);
-  // A scheduler that had not heard yet of the cordon has put one there.
-  if (phase === 'out' && !isEmpty) return STANDINGS.drain;
+  // A scheduler that had not heard yet of the cordon has put one there, or somebody has taken the cordon off.
+  if (phase === 'out' && !(isEmpty && node.spec.unschedulable)) return STANDINGS.drain;
   // One that restarts in its maintenance does not answer meanwhile.
   if (phase) return STANDINGS[phase];
   if (own ?? returningMark(node)) return 'cordoned';

@@ -9,14 +9,14 @@ import type { MaintenanceRequest } from '../../core/platform-options.ts';
 import type { KubernetesClient } from '../../kubernetes/client.ts';
 import { isReady, NODES, PODS, type KubeNode, type Pod } from '../../kubernetes/core.ts';
 import { isConflict, isTaken } from '../../kubernetes/failure.ts';
-import { NODE_REQUESTS, type NodeMaintenanceRequest } from '../../kubernetes/lcm.ts';
+import { CLUSTER_LOCKS, NODE_REQUESTS, type NodeMaintenanceRequest } from '../../kubernetes/lcm.ts';
 import type { CallContext, PlatformTask, TaskKind, TaskStatus } from '../driver.ts';
 import { unlessGone } from '../gone.ts';
 import { evictAll, type HeldPod } from './eviction.ts';
 import { returningMark, type SeenNode } from './inventory.ts';
-import { describeWait, failureOf } from './locks.ts';
+import { describeWait, failureOf, notYet } from './locks.ts';
 import type { NodeLocks } from './node-locks.ts';
-import { hasToLeave, isLeaving, obstacleOf, podId } from './pods.ts';
+import { hasToLeave, isLeaving, obstacleOf, overdueReason, podId } from './pods.ts';
 import {
   describeForeign,
   describeHeld,
@@ -84,14 +84,14 @@ export class Maintenance {
       { fieldSelector: `spec.nodeName=${name}` },
       context,
     );
-    const isEmpty = !items.some(hasToLeave);
+    const isOut = node.spec.unschedulable && !items.some(hasToLeave);
     const changed = await this.#change(
       name,
       (fresh) => {
         if (markTextOf(fresh) !== formatMark(mark)) throw notOurs(fresh);
         const phase = phaseOf(fresh);
         if (phase === undefined) return toLocks(request.options.mosk?.pods);
-        return phase === 'out' && !isEmpty ? toPhase('drain') : undefined;
+        return phase === 'out' && !isOut ? toPhase('drain') : undefined;
       },
       context,
     );
@@ -201,7 +201,7 @@ export class Maintenance {
       return { state: 'failed', error: new MaintenanceError('HostNotEmpty', message) };
     }
     const going = left.filter((pod) => !isLeaving(pod));
-    const held = await evictAll(client, going, policy, context);
+    const held = [...(await evictAll(client, going, policy, context)), ...overdue(left)];
     const patienceMs = held.length > 0 ? Math.min(HELD_MS, lookMs) : lookMs;
     await client.untilChanged(PODS, { ...selection, resourceVersion }, patienceMs, context);
     return { state: 'running', waited: true, ...describeDrain(name, left, held) };
@@ -267,6 +267,7 @@ export class Maintenance {
     request: MaintenanceRequest,
     context: CallContext,
   ): Promise<void> {
+    await this.#expectWindow(context);
     try {
       const object = newNodeRequest(node.metadata.name, mark, request.options.mosk);
       await this.#parts.client.create(NODE_REQUESTS, object, context);
@@ -274,6 +275,14 @@ export class Maintenance {
       // Somebody was quicker; who it was is seen by whoever looks next.
       if (!isTaken(error)) throw error;
     }
+  }
+
+  /** A controller may have come, or have taken its lock back, since the window was opened. */
+  async #expectWindow(context: CallContext): Promise<void> {
+    const { items } = await this.#parts.client.list(CLUSTER_LOCKS, {}, context);
+    const held = notYet(items, 'inactive');
+    if (held.length === 0) return;
+    throw new MaintenanceError('PlatformBusy', `waits for ${describeWait('the cluster', 'inactive', held)}`);
   }
 
   /** Takes pods again, as far as it did when it was found, and carries the mark until it is back. */
@@ -320,6 +329,13 @@ export class Maintenance {
     return this.#parts.client.change(NODE_REQUESTS, { name: nodeRequestName(node) }, decide, context);
   }
 }
+
+/** Those that should be gone by now. */
+const overdue = (pods: readonly Pod[]): HeldPod[] =>
+  pods.flatMap((pod) => {
+    const reason = overdueReason(pod, Date.now());
+    return reason === undefined ? [] : [{ id: podId(pod), reason }];
+  });
 
 function describeDrain(
   node: string,

@@ -6,6 +6,8 @@ import type { PodsPolicy } from './request.ts';
 
 /** A kubelet makes a pod like this by itself, and marks it so. */
 const MIRROR = 'kubernetes.io/config.mirror';
+/** Clocks differ, and a kubelet is not always prompt. */
+const OVERDUE_MS = 30_000;
 const MEBIBYTE = 2 ** 20;
 const GIBIBYTE = 2 ** 30;
 
@@ -25,6 +27,17 @@ export function hasToLeave(pod: Pod): boolean {
 }
 
 export const isLeaving = ({ metadata }: Pod): boolean => metadata.deletionTimestamp !== undefined;
+
+/** Why it is still there, long after it was to end; undefined: it need not have ended yet. `now` in epoch milliseconds. */
+export function overdueReason({ metadata }: Pod, now: number): string | undefined {
+  const { deletionTimestamp, finalizers = [] } = metadata;
+  if (deletionTimestamp === undefined || now - Date.parse(deletionTimestamp) < OVERDUE_MS) return undefined;
+  const cause =
+    finalizers.length > 0
+      ? `held by the finalizers ${finalizers.join(', ')}`
+      : 'its kubelet has not ended it';
+  return `was to end by ${deletionTimestamp}: ${cause}`;
+}
 
 /** Why it must not be evicted under this policy. */
 export function obstacleOf(pod: Pod, policy: PodsPolicy): string | undefined {

@@ -1,19 +1,28 @@
 /** The window of a session: one ClusterMaintenanceRequest, under which every controller has released its cluster lock. */
 import { MaintenanceError } from '../../core/errors.ts';
-import { formatSessionMark, type SessionMark } from '../../core/mark.ts';
+import { formatSessionMark, parseMark, type SessionMark } from '../../core/mark.ts';
 import type { MaintenanceRequest } from '../../core/platform-options.ts';
 import type { KubernetesClient } from '../../kubernetes/client.ts';
+import { NODES } from '../../kubernetes/core.ts';
 import { isTaken } from '../../kubernetes/failure.ts';
 import {
   CLUSTER_LOCKS,
   CLUSTER_REQUESTS,
+  NODE_REQUESTS,
   type ClusterMaintenanceRequest,
   type ClusterWorkloadLock,
 } from '../../kubernetes/lcm.ts';
 import type { CallContext, PlatformTask, TaskStatus } from '../driver.ts';
 import { unlessGone } from '../gone.ts';
 import { describeWait, failureOf, notYet } from './locks.ts';
-import { clusterRequestName, describeForeign, describeHeld, newClusterRequest, windowOf } from './request.ts';
+import {
+  clusterRequestName,
+  describeForeign,
+  describeHeld,
+  markTextOf,
+  newClusterRequest,
+  windowOf,
+} from './request.ts';
 
 export class Window {
   readonly #client: KubernetesClient;
@@ -25,7 +34,7 @@ export class Window {
     this.#lookMs = lookMs;
   }
 
-  /** Throws PlatformBusy when another request stands: whoever made it has the cluster. */
+  /** Throws HostBusy when another request stands: whoever made it has the cluster. */
   async open(
     mark: SessionMark,
     { options }: MaintenanceRequest,
@@ -39,6 +48,7 @@ export class Window {
 
   /** Undefined when there is nothing to close, and no controller is on its way back. */
   async close(mark: SessionMark, context: CallContext): Promise<PlatformTask | undefined> {
+    await this.#removeOrphans(mark, context);
     const requests = await this.#requests(context);
     const own = requests.find((request) => isOf(request, mark));
     if (own) {
@@ -109,6 +119,17 @@ export class Window {
     refuseOthers(requests, mark);
   }
 
+  /** Nodes that were taken from the cluster in their maintenance leave requests that nobody else takes back. */
+  async #removeOrphans({ session }: SessionMark, context: CallContext): Promise<void> {
+    const { items } = await this.#client.list(NODE_REQUESTS, {}, context);
+    for (const request of items) {
+      if (parseMark(markTextOf(request))?.session !== session) continue;
+      const { nodeName: name } = request.spec;
+      const node = await unlessGone(this.#client.read(NODES, { name }, context));
+      if (!node) await unlessGone(this.#client.remove(NODE_REQUESTS, request, context));
+    }
+  }
+
   async #requests(context: CallContext): Promise<ClusterMaintenanceRequest[]> {
     return (await this.#client.list(CLUSTER_REQUESTS, {}, context)).items;
   }
@@ -124,9 +145,8 @@ function refuseOthers(requests: readonly ClusterMaintenanceRequest[], mark: Sess
   const whose = windowOf(other)?.session;
   const words = whose === undefined ? describeForeign(other) : `session ${whose}`;
   throw new MaintenanceError(
-    'PlatformBusy',
+    'HostBusy',
     `ClusterMaintenanceRequest ${name} stands already (${words}): the cluster has one maintenance at a time`,
-    { retryable: false },
   );
 }
 

@@ -137,25 +137,32 @@ test('pods whose data would be lost block the node before it is touched', async 
   assert.deepEqual(await site.objections(), []);
 });
 
-test('a maintenance of somebody else is left alone, and named', async () => {
+test('a maintenance of somebody else is left alone, and waited for by name', async () => {
   await apply({
     apiVersion: 'lcm.mirantis.com/v1alpha1',
     kind: 'ClusterMaintenanceRequest',
     metadata: { name: 'by-hand', annotations: { 'kubernetes.io/description': 'upgrade to 25.2, ask Ada' } },
     spec: { scope: 'os' },
   });
-  const session = await site.session({ hosts: [FIRST, SECOND] });
-  const failed = await site.until(session, ({ state }) => state === 'MAINTENANCE_FAILED');
-  assert.match(failed.reason, /ClusterMaintenanceRequest by-hand stands already .*ask Ada/);
-  await session.signal('cancel');
-  const { state } = await site.until(session, (progress) => progress.state === 'MAINTENANCE_CANCELLED');
-
-  assert.equal(state, 'MAINTENANCE_CANCELLED');
+  const session = await site.session({ hosts: [FIRST] });
+  await site.until(session, ({ blockedBy }) =>
+    blockedBy.some((what) => /ClusterMaintenanceRequest by-hand stands already .*ask Ada/.test(what)),
+  );
+  const impatient = await site.session({ hosts: [SECOND], onBusyHost: 'fail' });
+  const { reason } = await site.until(impatient, ({ state }) => state === 'MAINTENANCE_FAILED');
+  assert.match(reason, /HostBusy: .*by-hand stands already/);
+  await impatient.signal('cancel');
+  assert.equal((await site.report(impatient)).state, 'MAINTENANCE_CANCELLED');
   assert.equal(
     (await kubectl('get', 'nmr,cmr', '-o', 'name')).trim(),
     'clustermaintenancerequest.lcm.mirantis.com/by-hand',
   );
   await kubectl('delete', 'cmr', 'by-hand');
+
+  const report = await site.report(session);
+
+  assert.equal(report.state, 'MAINTENANCE_DONE', report.reason);
+  assert.deepEqual(await site.objections(), []);
 });
 
 async function budgetOf(app: string, spec: object): Promise<void> {

@@ -49,6 +49,28 @@ const MOMENTS: Readonly<
       site.workMs = 0;
     },
   },
+  'its locks return': {
+    hold: async () => {
+      site.workMs = 2_000;
+    },
+    come: async (session) => {
+      await site.when('it is worked on', async () => site.isWorkedOn(FIRST));
+      await site.slow.stop();
+      await blockedBy(session, `${FIRST} to be taken back by slow`);
+    },
+    go: async () => site.slow.start(),
+  },
+  'the window closes': {
+    hold: async () => {
+      site.slow.delayMs = 3_000;
+    },
+    come: async (session) => {
+      await site.until(session, ({ hosts }) => hosts.done === 1);
+      await site.slow.stop();
+      await blockedBy(session, 'the cluster to be taken back by slow');
+    },
+    go: async () => site.slow.start(),
+  },
 };
 
 for (const [moment, { hold, come, go }] of Object.entries(MOMENTS)) {
@@ -96,6 +118,56 @@ test('the API server restarts, and etcd has forgotten what was watched', async (
   assert.deepEqual(site.takeWorked().wrong, []);
 });
 
+test('a controller that fails on the way back is named, and once it is well the node is back', async () => {
+  site.workMs = 2_000;
+  const session = await site.session({ hosts: [FIRST] });
+  await site.when('it is worked on', async () => site.isWorkedOn(FIRST));
+  await site.slow.stop();
+  const status = { status: { state: 'failed', errorMessage: 'volume 7 has no quorum' } };
+  const patch = ['--subresource=status', '--type=merge', '-p', JSON.stringify(status)];
+  await kubectl('patch', 'nwl', `slow-${FIRST}`, ...patch);
+  await blockedBy(session, `${FIRST} to be taken back by slow (failed, volume 7 has no quorum)`);
+  site.slow.start();
+
+  const report = await site.report(session);
+
+  assert.equal(report.state, 'MAINTENANCE_DONE', report.reason);
+  assert.deepEqual(await site.objections(), []);
+});
+
+test('a node that is taken away in its maintenance is skipped, and no request is left', async () => {
+  site.workMs = 2_000;
+  const session = await site.session({ hosts: [FIRST, SECOND] });
+  await site.when('it is worked on', async () => site.isWorkedOn(FIRST));
+  await kubectl('delete', 'node', FIRST);
+  const { held } = await site.until(session, ({ hosts }) => hosts.held === 1);
+  assert.equal(held[0]?.code, 'UnknownHost');
+  await session.signal('continue', { skip: [FIRST] });
+
+  const report = await site.report(session);
+
+  assert.equal(report.state, 'MAINTENANCE_DONE', report.reason);
+  assert.deepEqual([report.hosts.done, report.hosts.skipped], [1, 1]);
+  assert.equal(await kubectl('get', 'nmr,cmr', '-o', 'name'), '');
+});
+
+test('a second session waits for the window of the first, and takes its node then', async () => {
+  site.workMs = 2_000;
+  const first = await site.session({ hosts: [FIRST] });
+  await site.when('it is worked on', async () => site.isWorkedOn(FIRST));
+  const second = await site.session({ hosts: [SECOND] });
+  await site.until(second, ({ blockedBy: by }) => by.some((what) => what.includes(first.workflowId)));
+
+  const reports = [await site.report(first), await site.report(second)];
+
+  assert.deepEqual(
+    reports.map(({ state }) => state),
+    ['MAINTENANCE_DONE', 'MAINTENANCE_DONE'],
+  );
+  assert.equal((await site.judge()).mostOut, 1);
+  assert.deepEqual(await site.objections(), []);
+});
+
 test('what a session has left that was terminated is put back, and its window is closed', async () => {
   site.workMs = 60_000;
   const session = await site.session({ hosts: [FIRST] });
@@ -108,6 +180,10 @@ test('what a session has left that was terminated is put back, and its window is
   assert.equal(report.windowsClosed?.length, 1);
   assert.deepEqual(await site.objections(), []);
 });
+
+const blockedBy = async (session: WorkflowHandle, what: string): Promise<void> => {
+  await site.until(session, (progress) => progress.blockedBy.includes(what));
+};
 
 const budget = async (minAvailable: number): Promise<void> => {
   await kubectl('patch', 'pdb', 'web', '--type=merge', '-p', JSON.stringify({ spec: { minAvailable } }));

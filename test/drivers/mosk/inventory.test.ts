@@ -42,6 +42,7 @@ test('a node stands where its request says, and in service without one', () => {
     MARK,
   ]);
   assert.deepEqual(stand(newNode({ unschedulable: true }), ours('out'), false), ['entering', MARK]);
+  assert.deepEqual(stand(newNode({}), ours('out')), ['entering', MARK], 'somebody has uncordoned it');
   assert.deepEqual(stand(newNode({}), ours('back')), ['exiting', MARK]);
   assert.deepEqual(stand(newNode({ annotations: { 'haulout.io/mark': MARK } })), ['cordoned', MARK]);
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PODS, type Pod } from '../../../src/kubernetes/core.ts';
 import { amountOf } from '../../../src/kubernetes/quantity.ts';
-import { hasToLeave, obstacleOf, toInstance } from '../../../src/drivers/mosk/pods.ts';
+import { hasToLeave, obstacleOf, overdueReason, toInstance } from '../../../src/drivers/mosk/pods.ts';
 
 const BLOCK = { emptyDir: 'block', unmanaged: 'block' } as const;
 
@@ -50,6 +50,22 @@ test('what would be lost blocks, unless that is allowed', () => {
     meta: { ownerReferences: [], deletionTimestamp: '2026-01-01T00:00:00Z' },
   });
   assert.equal(obstacleOf(leaving, BLOCK), undefined);
+});
+
+test('a pod that has not ended in its time is said to be late, and what holds it', () => {
+  const now = Date.parse('2026-01-01T01:00:00Z');
+  const late = { deletionTimestamp: '2026-01-01T00:00:00Z' };
+  assert.equal(overdueReason(newPod({}), now), undefined);
+  assert.equal(
+    overdueReason(newPod({ meta: { deletionTimestamp: '2026-01-01T00:59:50Z' } }), now),
+    undefined,
+  );
+  assert.match(
+    overdueReason(newPod({ meta: late }), now) ?? '',
+    /by 2026-01-01T00:00:00Z: its kubelet has not/,
+  );
+  const held = newPod({ meta: { ...late, finalizers: ['shop/backup'] } });
+  assert.match(overdueReason(held, now) ?? '', /held by the finalizers shop\/backup/);
 });
 
 test('a pod takes what its containers ask for together, or the largest of its init containers', () => {
