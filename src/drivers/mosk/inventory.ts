@@ -41,9 +41,11 @@ export interface SeenNode {
 }
 
 export function seeNode(node: KubeNode, requests: readonly NodeMaintenanceRequest[]): SeenNode {
-  const about = requests.filter(({ spec }) => isSameNode(spec.nodeName, node.metadata.name));
-  const own = about.find((request) => markTextOf(request) !== undefined);
-  return { node, own, foreign: about.filter((request) => markTextOf(request) === undefined) };
+  const { name } = node.metadata;
+  const about = requests.filter(({ spec }) => isSameNode(spec.nodeName, name));
+  // Nodes of two domains may have a short name in common: the request of the one is not the other's.
+  const own = about.find((request) => parseMark(markTextOf(request))?.host === name);
+  return { node, own, foreign: about.filter((request) => request !== own) };
 }
 
 /** @param isEmpty whether no pod is on the node that has to leave it */

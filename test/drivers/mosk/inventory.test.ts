@@ -54,6 +54,17 @@ test('what somebody else has done to a node is told in their words', () => {
   assert.equal(stand(newNode({ unschedulable: true }))[0], 'cordoned');
 });
 
+test('a node of the same short name in another domain is not out for that, and not free', () => {
+  const twin = newRequest({
+    'haulout.io/mark': 'haulout session=kernel host=node-1.example.com',
+    'haulout.io/phase': 'out',
+  });
+  const { own, foreign } = seeNode(newNode({}), [twin]);
+  assert.equal(own, undefined);
+  assert.deepEqual(foreign, [twin]);
+  assert.equal(stand(newNode({}), [twin])[0], 'cordoned');
+});
+
 test('roles and zones are labels, the weightiest role first', () => {
   const labels = {
     'openstack-gateway': 'enabled',
