@@ -152,7 +152,7 @@ test('a maintenance of somebody else is left alone, and waited for by name', asy
   const { reason } = await site.until(impatient, ({ state }) => state === 'MAINTENANCE_FAILED');
   assert.match(reason, /HostBusy: .*by-hand stands already/);
   await impatient.signal('cancel');
-  assert.equal((await site.report(impatient)).state, 'MAINTENANCE_CANCELLED');
+  await site.until(impatient, ({ state }) => state === 'MAINTENANCE_CANCELLED');
   assert.equal(
     (await kubectl('get', 'nmr,cmr', '-o', 'name')).trim(),
     'clustermaintenancerequest.lcm.mirantis.com/by-hand',
