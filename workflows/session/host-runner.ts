@@ -92,8 +92,12 @@ export class HostRunner {
   private noteOutcome(outcome: HostOutcome): void {
     const { table, puttingBack } = this.record;
     // A host whose work was over when it was told to roll back has been brought to its end all the same.
-    if (outcome.outcome === 'done') table.finish(outcome);
-    else table.giveUp(outcome.host, puttingBack.get(outcome.host) ?? 'rolled-back');
+    if (outcome.outcome === 'done') {
+      table.finish(outcome);
+      return;
+    }
+    table.giveUp(outcome.host, puttingBack.get(outcome.host) ?? 'rolled-back');
+    table.warn(...outcome.warnings);
   }
 
   private noteFailure(host: string, error: unknown): void {

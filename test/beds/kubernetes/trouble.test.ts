@@ -123,6 +123,7 @@ test('a controller that fails on the way back is named, and once it is well the 
   const session = await site.session({ hosts: [FIRST] });
   await site.when('it is worked on', async () => site.isWorkedOn(FIRST));
   await site.slow.stop();
+  await blockedBy(session, `${FIRST} to be taken back by slow`);
   const status = { status: { state: 'failed', errorMessage: 'volume 7 has no quorum' } };
   const patch = ['--subresource=status', '--type=merge', '-p', JSON.stringify(status)];
   await kubectl('patch', 'nwl', `slow-${FIRST}`, ...patch);
@@ -143,6 +144,7 @@ test('a node that is taken away in its maintenance is skipped, and no request is
   const { held } = await site.until(session, ({ hosts }) => hosts.held === 1);
   assert.equal(held[0]?.code, 'UnknownHost');
   await session.signal('continue', { skip: [FIRST] });
+  await site.until(session, ({ hosts }) => hosts.skipped === 1);
 
   const report = await site.report(session);
 
