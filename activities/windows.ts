@@ -58,6 +58,9 @@ export function createWindowActivities(driver: Driver, client: Client): WindowAc
   ): Promise<{ waitsFor: string } | undefined> {
     const status = await watchTask(driver, io, task, lookMs);
     if (status.state === 'failed') throw status.error;
+    // Somebody has taken it back meanwhile: it is asked for again.
+    if (status.state === 'vanished' && task.kind === 'open')
+      return { waitsFor: 'the platform to be asked again' };
     return status.state === 'running'
       ? { waitsFor: status.waitsFor ?? status.detail ?? 'the platform' }
       : undefined;

@@ -15,6 +15,8 @@ export class Windows {
   /** In order: `open a`, `close a`. */
   readonly log: string[] = [];
   waitsFor: string | undefined;
+  /** Somebody takes back, once, what the next session to come has asked for. */
+  isTakenBack = false;
   refusal: MaintenanceError | undefined;
 
   /** Simulators of this process are such a platform from now on. */
@@ -48,6 +50,11 @@ export class Windows {
     const poll = driver.pollTask.bind(driver);
     return async (task, context) => {
       if (task.kind !== 'open') return poll(task, context);
+      if (this.isTakenBack) {
+        this.isTakenBack = false;
+        this.open.delete(task.subject);
+        return { state: 'vanished' };
+      }
       if (this.waitsFor === undefined) return { state: 'done' };
       await sleep(LOOK_MS);
       return { state: 'running', detail: this.waitsFor, waited: true };

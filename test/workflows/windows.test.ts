@@ -46,6 +46,14 @@ describe('a platform that is told of sessions', () => {
     assert.deepEqual(windows.log, [`open ${session.workflowId}`, `close ${session.workflowId}`]);
   });
 
+  test('is asked again when somebody has taken that back', async () => {
+    windows.isTakenBack = true;
+    const session = await engine.start({ hosts: ['compute-01'], actions: [WORK] });
+    assert.equal((await reportOf(session)).state, 'MAINTENANCE_DONE');
+    const { workflowId: id } = session;
+    assert.deepEqual(windows.log, [`open ${id}`, `open ${id}`, `close ${id}`]);
+  });
+
   test('is told of the end of a session that is cancelled while it waits', async () => {
     windows.waitsFor = 'controller openstack';
     const session = await engine.start({ hosts: ['compute-01'] });
