@@ -1,14 +1,15 @@
 /** Whole sessions over six nodes; the record of the API server and kubectl say whether they did as they should. */
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, test } from 'node:test';
+import { after, before, beforeEach, test } from 'node:test';
 import { apply, kubectl } from './bed.ts';
-import { COMPUTES, CONTROL, GATEWAY, NODES, Site } from './site.ts';
+import { COMPUTES, CONTROL, GATEWAY, limit, NODES, Site } from './site.ts';
 
 let site: Site;
-beforeEach(async () => {
+before(async () => {
   site = await Site.start();
 });
-afterEach(() => site.stop());
+beforeEach(() => site.begin());
+after(() => site.stop());
 
 const [FIRST = '', SECOND = ''] = COMPUTES;
 
@@ -36,10 +37,10 @@ test('six nodes are taken by role and zone, under every lock, and all come back'
 });
 
 test('a budget that lets no pod go is named, and when it is relaxed the node is emptied', async () => {
-  await budgetOf('web', { minAvailable: 12 });
+  await limit({ minAvailable: 12 });
   const session = await site.session({ hosts: [FIRST] });
   await site.whenTold(FIRST, /default\/web-\S+ \(.*disruption budget web/);
-  await budgetOf('web', { minAvailable: 10 });
+  await limit({ minAvailable: 10 });
 
   const report = await site.report(session);
 
@@ -112,6 +113,7 @@ test('a node that somebody else has cordoned is maintained, and stays cordoned',
   assert.equal(report.state, 'MAINTENANCE_DONE', report.reason);
   assert.deepEqual(site.takeWorked(), { worked: [FIRST], wrong: [] });
   assert.deepEqual(await site.objections({ cordoned: [FIRST] }), []);
+  await kubectl('uncordon', FIRST);
 });
 
 test('pods whose data would be lost block the node before it is touched', async () => {
@@ -164,7 +166,3 @@ test('a maintenance of somebody else is left alone, and waited for by name', asy
   assert.equal(report.state, 'MAINTENANCE_DONE', report.reason);
   assert.deepEqual(await site.objections(), []);
 });
-
-async function budgetOf(app: string, spec: object): Promise<void> {
-  await kubectl('patch', 'pdb', app, '--type=merge', '-p', JSON.stringify({ spec }));
-}

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { z } from 'zod';
 import { hostWorkflowId } from '../../../src/names.ts';
-import { Stage, type StageParts } from '../stage.ts';
+import { Stage, type Inspect, type StageParts } from '../stage.ts';
 import { apply, kubectl, KUBECONFIG } from './bed.ts';
 import { Controller } from './controller.ts';
 import { clear, newNode } from './fleet.ts';
@@ -15,6 +15,8 @@ const POLL_MS = 100;
 
 /** Who the workers log in as: somebody with the role of deploy/, and no other. */
 const DRIVER = 'haulout';
+
+const SLOW_MS = 600;
 
 const ZONE = 'topology.kubernetes.io/zone';
 
@@ -55,12 +57,21 @@ const locks = z.object({
   ),
 });
 
+/** A controller beside the two of the site. */
+export interface Third {
+  /** Resolves when it looks after its locks. */
+  start(): Promise<unknown>;
+  /** What it has against a node that is being worked on. */
+  inspect: Inspect;
+}
+
 export class Site extends Stage {
   /** One that is quick, and one that takes its time. */
   readonly quick: Controller;
   readonly slow: Controller;
   readonly #client: Client;
   readonly #from: number;
+  #begun = new Date();
 
   private constructor(stage: StageParts, parts: { quick: Controller; slow: Controller; from: number }) {
     super(stage);
@@ -70,7 +81,7 @@ export class Site extends Stage {
     this.#from = parts.from;
   }
 
-  static async start(): Promise<Site> {
+  static async start(third?: Third): Promise<Site> {
     await clear();
     await apply(...fleet());
     // Replicas go where there is room, and a node that is not Ready yet has none.
@@ -78,20 +89,35 @@ export class Site extends Stage {
     await apply(...applications());
     await kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
     const from = await recorded();
-    const [quick, slow] = [new Controller('quick', 0), new Controller('slow', 600)];
+    const [quick, slow] = [new Controller('quick', 0), new Controller('slow', SLOW_MS)];
     for (const one of [quick, slow]) one.start();
+    await third?.start();
     await bindRole();
     const stage = await Stage.build({
       site: { platform: 'mosk', kubeconfig: KUBECONFIG, context: DRIVER },
-      inspect: whatIsWrong,
+      inspect: async (host) => [...(await whatIsWrong(host)), ...((await third?.inspect(host)) ?? [])],
     });
     const site = new Site(stage, { quick, slow, from });
+    const controllers = third ? 3 : 2;
     await site.when('every lock is there', async () => {
       const found = await site.locks();
-      return found.length === 2 * NODES.length + 2 && found.every(({ status }) => status?.state === 'active');
+      return (
+        found.length === controllers * (NODES.length + 1) &&
+        found.every(({ status }) => status?.state === 'active')
+      );
     });
     await site.startWorker();
     return site;
+  }
+
+  /** For the next test: what was before is not judged again, and nothing delays or fails as it did. */
+  async begin(): Promise<void> {
+    this.#begun = new Date();
+    this.takeWorked();
+    this.workMs = 0;
+    this.slow.delayMs = SLOW_MS;
+    this.slow.failure = undefined;
+    await limit({ minAvailable: 10 });
   }
 
   async locks(): Promise<z.output<typeof locks>['items']> {
@@ -120,9 +146,9 @@ export class Site extends Stage {
     });
   }
 
-  /** What the record of the API server says of everything since the start. */
+  /** What the record of the API server says of everything since `begin`. */
   judge(): Promise<Judgement> {
-    return judge(this.#from, DRIVER);
+    return judge(this.#from, DRIVER, this.#begun);
   }
 
   /** What is wrong once no session runs: by the record of the API server, and by kubectl. */
@@ -155,6 +181,11 @@ export class Site extends Stage {
     await Promise.all([this.quick.stop(), this.slow.stop()]);
     await clear();
   }
+}
+
+/** How many replicas of the application have to be there, of twelve. */
+export async function limit(budget: { minAvailable: number }): Promise<void> {
+  await kubectl('patch', 'pdb', 'web', '--type=merge', '-p', JSON.stringify({ spec: budget }));
 }
 
 /** The node is worked on: nothing runs there that was to leave, and every lock is released. */

@@ -1,15 +1,16 @@
 /** What goes wrong in the middle: workers that die, an API server that restarts and forgets, and operators who cancel. */
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, test } from 'node:test';
+import { after, before, beforeEach, test } from 'node:test';
 import type { WorkflowHandle } from '@temporalio/client';
 import { kubectl, service } from './bed.ts';
-import { COMPUTES, Site } from './site.ts';
+import { COMPUTES, limit, Site } from './site.ts';
 
 let site: Site;
-beforeEach(async () => {
+before(async () => {
   site = await Site.start();
 });
-afterEach(() => site.stop());
+beforeEach(() => site.begin());
+after(() => site.stop());
 
 const [FIRST = '', SECOND = ''] = COMPUTES;
 
@@ -36,9 +37,9 @@ const MOMENTS: Readonly<
     },
   },
   'its pods leave': {
-    hold: () => budget(12),
+    hold: () => limit({ minAvailable: 12 }),
     come: () => site.whenTold(FIRST, /disruption budget web/),
-    go: () => budget(10),
+    go: () => limit({ minAvailable: 10 }),
   },
   'it is worked on': {
     hold: async () => {
@@ -185,10 +186,6 @@ test('what a session has left that was terminated is put back, and its window is
 
 const blockedBy = async (session: WorkflowHandle, what: string): Promise<void> => {
   await site.until(session, (progress) => progress.blockedBy.includes(what));
-};
-
-const budget = async (minAvailable: number): Promise<void> => {
-  await kubectl('patch', 'pdb', 'web', '--type=merge', '-p', JSON.stringify({ spec: { minAvailable } }));
 };
 
 /** etcd forgets everything before now. */

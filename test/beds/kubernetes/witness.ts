@@ -60,18 +60,21 @@ async function callsSince(offset: number): Promise<Call[]> {
 
 /**
  * Goes through the record as it was written, and holds each touch of a node against the locks as they were then.
+ *
+ * @param since what was called before it is only taken in
  */
-export async function judge(offset: number, driver: string): Promise<Judgement> {
+export async function judge(offset: number, driver: string, since: Date): Promise<Judgement> {
   const calls = await callsSince(offset);
   const world = new World();
   const judgement: Judgement = { objections: [], mostOut: 0, reactionsMs: [], calls: 0 };
   for (const call of calls) {
     const isDrivers = call.user.username === driver;
-    if (isDrivers) judgement.calls += 1;
+    const counts = call.stageTimestamp >= since;
+    if (isDrivers && counts) judgement.calls += 1;
     if ((call.responseStatus?.code ?? 500) >= 300) continue;
-    if (isDrivers) world.judge(call, judgement);
+    if (isDrivers && counts) world.judge(call, judgement);
     world.take(call, isDrivers);
-    judgement.mostOut = Math.max(judgement.mostOut, world.out.size);
+    if (counts) judgement.mostOut = Math.max(judgement.mostOut, world.out.size);
   }
   return judgement;
 }
