@@ -18,14 +18,11 @@ export type ClusterDecision =
 
 export function decideCluster({ lock, requests }: ClusterView, release: string | undefined): ClusterDecision {
   if (!lock) return { do: 'create' };
-  const wanted = requests.some((one) => !isDeferred(one, release));
   const [request] = requests;
-  if (!wanted) {
-    return {
-      do: 'say',
-      status: request ? { state: 'active', errorMessage: whyDeferred(request, release) } : ACTIVE,
-    };
-  }
-  // What was agreed to stays so: what goes wrong from here on, the locks of the nodes say.
-  return lock.state === 'inactive' ? { do: 'say', status: { state: 'inactive' } } : { do: 'check' };
+  if (!request) return { do: 'say', status: ACTIVE };
+  // What was agreed to stays so, whatever release this has become: what goes wrong from here on, the locks of the nodes say.
+  if (lock.state === 'inactive') return { do: 'say', status: { state: 'inactive' } };
+  return requests.some((one) => !isDeferred(one, release))
+    ? { do: 'check' }
+    : { do: 'say', status: { state: 'active', errorMessage: whyDeferred(request, release) } };
 }

@@ -104,7 +104,7 @@ export class LockController {
       ({ name }) => this.#add(name),
       nodeSelection(settings.nodes),
     );
-    this.#nodeLocks = this.#mirror(NODE_LOCKS, own, ({ spec }) => this.#add(spec.nodeName));
+    this.#nodeLocks = this.#mirror(NODE_LOCKS, own, (lock) => this.#add(this.#locks.nodeOf(lock)));
     this.#nodeRequests = this.#mirror(NODE_REQUESTS, itself, ({ spec }) =>
       this.#addNodes((node) => isSameNode(node, spec.nodeName)),
     );
@@ -195,7 +195,7 @@ export class LockController {
   #addNodes(which: (node: string) => boolean): void {
     const nodes = new Set([
       ...Array.from(this.#nodes.all(), ({ name }) => name),
-      ...Array.from(this.#nodeLocks.all(), ({ spec }) => spec.nodeName),
+      ...Array.from(this.#nodeLocks.all(), (lock) => this.#locks.nodeOf(lock)),
       ...this.#strays.keys(),
     ]);
     for (const node of nodes) if (which(node)) this.#add(node);

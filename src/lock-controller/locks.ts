@@ -41,6 +41,11 @@ export class Locks {
     return `${this.#owner.controllerName}-${node}`;
   }
 
+  /** The node whose lock has this name, whatever somebody has written into it. */
+  nodeOf({ metadata }: NodeWorkloadLock): string {
+    return metadata.name.slice(this.nameFor('').length);
+  }
+
   /** Whether a lock of this name is this controller's, and not one that happens to be called so. */
   isOwn({ spec }: Lock): boolean {
     return spec.controllerName === this.#owner.controllerName;
@@ -70,6 +75,13 @@ export class Locks {
   /** Deletes the lock as it was read. */
   remove(lock: NodeWorkloadLock): Promise<void> {
     return this.#client.remove(NODE_LOCKS, lock, this.#context);
+  }
+
+  /** Has the lock stand for this node again. */
+  async readdress({ metadata }: NodeWorkloadLock, nodeName: string): Promise<void> {
+    const { name, resourceVersion } = metadata;
+    const body = { metadata: { resourceVersion }, spec: { nodeName } };
+    await this.#client.patch(NODE_LOCKS, { name }, body, this.#context);
   }
 
   /** Writes a session into the lock, or takes it out; resolves to the lock as it is then. */

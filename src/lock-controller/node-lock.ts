@@ -28,8 +28,8 @@ export interface NodeView {
   host?: string;
   /** Whether the node is there, and one of those that the controller is for. */
   served: boolean;
-  /** Its state is undefined until it was written for the first time. */
-  lock?: { state?: LockState };
+  /** Its state is undefined until it was written for the first time; `standsFor`: a node that is not this one. */
+  lock?: { state?: LockState; standsFor?: string };
   /** Requests that name the node and are not being deleted, in an order that is the same for all. */
   requests: readonly Request[];
   /** An open session for this node that no lock remembers: its lock was deleted, or forgot it as it was started. */
@@ -68,6 +68,8 @@ export type NodeAct =
   | { do: 'create' }
   /** Delete the lock: nobody has to wait for this controller any more. */
   | { do: 'remove' }
+  /** Write the node into the lock: somebody has written another one. */
+  | { do: 'readdress' }
   /** Write the session into the lock, before it is started. */
   | { do: 'remember'; session: string }
   /** Take the session out of the lock: it is over. */
@@ -92,6 +94,7 @@ export interface NodeDecision {
 export function decideNode(view: NodeView, ids: ControllerIds, now: number): NodeDecision {
   const { lock, served, session, stray } = view;
   if (!lock && served) return { act: { do: 'create' } };
+  if (lock?.standsFor !== undefined) return { act: { do: 'readdress' } };
   const decision = !lock ? {} : session ? decideBusy(view, session, ids, now) : decideIdle(view, ids);
   if (stray === undefined || decision.act) return decision;
   return { ...decision, act: { do: 'dismiss', session: stray } };
@@ -126,22 +129,24 @@ function decideBusy(
   now: number,
 ): NodeDecision {
   const { node, host, requests } = view;
-  const wanting = requests.filter((one) => !isDeferred(one, ids.release));
-  const its = wanting.find((one) => ids.sessionOf(node, one) === session);
+  const its = requests.find((one) => ids.sessionOf(node, one) === session);
+  // A request that was obeyed is not deferred any more, whatever release this has become: its node may be worked on.
+  const wanted = its !== undefined || requests.some((one) => !isDeferred(one, ids.release));
+  const startable = its && !isDeferred(its, ids.release) ? its : undefined;
   switch (found.kind) {
     case 'unknown':
       return { status: unchanged(view, `session ${session}: ${found.why}`), againMs: LOOK_AGAIN_MS };
     case 'absent':
-      if (its && host !== undefined) {
-        return start(starting(session), session, host, its);
+      if (startable && host !== undefined) {
+        return start(starting(session), session, host, startable);
       }
       return { status: ACTIVE, act: { do: 'forget' } };
     case 'open':
-      return wanting.length > 0
+      return wanted
         ? { status: wantedStatus(view, session, found.progress) }
         : decideUnwanted(view, session, found.progress);
     case 'closed':
-      return decideClosed(view, session, found, its, now);
+      return decideClosed(view, session, found, found.refused ? startable : its, now);
   }
 }
 

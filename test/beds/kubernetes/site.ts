@@ -120,6 +120,12 @@ export class Site extends Stage {
     await limit({ minAvailable: 10 });
   }
 
+  /** Has replicas on every node again; those that a test before has emptied have none. */
+  async spread(): Promise<void> {
+    await kubectl('delete', 'pods', '-l', 'app=web', '--now');
+    await kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
+  }
+
   async locks(): Promise<z.output<typeof locks>['items']> {
     const found = await Promise.all([get(locks, 'nwl'), get(locks, 'cwl')]);
     return found.flatMap(({ items }) => items);

@@ -37,7 +37,10 @@ const MOMENTS: Readonly<
     },
   },
   'its pods leave': {
-    hold: () => limit({ minAvailable: 12 }),
+    hold: async () => {
+      await site.spread();
+      await limit({ minAvailable: 12 });
+    },
     come: () => site.whenTold(FIRST, /disruption budget web/),
     go: () => limit({ minAvailable: 10 }),
   },
