@@ -10,9 +10,14 @@ export async function cpuSecondsOf(pid: number): Promise<number | undefined> {
 }
 
 /** The most memory it had at any time; absent where the system has no /proc. */
-export async function peakRssMbOf(pid: number): Promise<number | undefined> {
+export const peakRssMbOf = (pid: number): Promise<number | undefined> => megabytesOf(pid, 'VmHWM');
+
+/** The memory it has now; absent where the system has no /proc. */
+export const rssMbOf = (pid: number): Promise<number | undefined> => megabytesOf(pid, 'VmRSS');
+
+async function megabytesOf(pid: number, what: 'VmHWM' | 'VmRSS'): Promise<number | undefined> {
   const status = await read(`/proc/${pid}/status`);
-  const kilobytes = status && /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
+  const kilobytes = status && new RegExp(`^${what}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1];
   return kilobytes ? Math.round(Number(kilobytes) / 1024) : undefined;
 }
 

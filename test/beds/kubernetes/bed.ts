@@ -29,7 +29,16 @@ export async function kubectl(...args: string[]): Promise<string> {
 
 /** `kubectl apply` of objects, each with apiVersion and kind. */
 export async function apply(...objects: object[]): Promise<void> {
-  const child = run(path.join(BED, 'bin/kubectl'), ['--kubeconfig', KUBECONFIG, 'apply', '-f', '-']);
+  await send('apply', objects);
+}
+
+/** The same for objects that are not there yet, of which there are many. */
+export async function create(objects: readonly object[]): Promise<void> {
+  await send('create', objects);
+}
+
+async function send(verb: 'apply' | 'create', objects: readonly object[]): Promise<void> {
+  const child = run(path.join(BED, 'bin/kubectl'), ['--kubeconfig', KUBECONFIG, verb, '-f', '-']);
   child.child.stdin?.end(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
   await child;
 }

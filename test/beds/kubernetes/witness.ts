@@ -58,6 +58,10 @@ async function callsSince(offset: number): Promise<Call[]> {
   return calls.sort((a, b) => a.stageTimestamp.getTime() - b.stageTimestamp.getTime());
 }
 
+/** How many calls of somebody have ended since. */
+export const callsBy = async (offset: number, who: string): Promise<number> =>
+  (await callsSince(offset)).filter(({ user }) => user.username === who).length;
+
 /**
  * Goes through the record as it was written, and holds each touch of a node against the locks as they were then.
  *
