@@ -66,7 +66,9 @@ async function measure(): Promise<Figures> {
       inactiveMs.push(inactiveAt - (await waitsSince(host)));
       await stage.withdraw(`bench-${node}`);
       const withdrawnAt = Date.now();
-      const { time } = await stage.engine.seen((entry) => entry.type === 'host.exiting' && entry.host === node);
+      const { time } = await stage.engine.seen(
+        (entry) => entry.type === 'host.exiting' && entry.host === node,
+      );
       approvedMs.push(Date.parse(time) - withdrawnAt);
       await stage.untilNode(node, isActive);
     }

@@ -70,8 +70,8 @@ export class LockController {
   readonly #clusterLocks: Mirror<ClusterWorkloadLock, ClusterWorkloadLock>;
   readonly #nodeRequests: Mirror<NodeMaintenanceRequest, NodeMaintenanceRequest>;
   readonly #clusterRequests: Mirror<ClusterMaintenanceRequest, ClusterMaintenanceRequest>;
-  /** Open sessions that no lock remembered when they were last looked for, by node. */
-  readonly #strays = new Map<string, string>();
+  /** Sessions that were open when they were last seen, by node. */
+  readonly #open = new Map<string, string>();
   /** Before, a request that is not listed yet would look like one that is gone. */
   #knowsAll = false;
 
@@ -120,7 +120,7 @@ export class LockController {
         node: (name) => this.#nodes.get(name),
         lock: (node) => this.#nodeLocks.get(this.#locks.nameFor(node)),
         requests: () => this.#nodeRequests.all(),
-        strays: this.#strays,
+        open: this.#open,
       },
       release: settings.release,
       log,
@@ -170,18 +170,18 @@ export class LockController {
   async #resync(): Promise<void> {
     const { signal } = this.#end;
     while (!signal.aborted) {
-      await this.#findStrays();
+      await this.#findOpen();
       this.#add(CLUSTER);
       this.#addNodes(() => true);
       await sleep(RESYNC_MS, undefined, { signal }).catch(() => undefined);
     }
   }
 
-  async #findStrays(): Promise<void> {
+  async #findOpen(): Promise<void> {
     try {
       const open = await this.#sessions.listOpen();
-      this.#strays.clear();
-      for (const { node, session } of open) this.#strays.set(node, session);
+      this.#open.clear();
+      for (const { node, session } of open) this.#open.set(node, session);
     } catch (error) {
       this.#log.warn({ error: wordsOf(error) }, 'open sessions cannot be listed');
     }
@@ -196,7 +196,7 @@ export class LockController {
     const nodes = new Set([
       ...Array.from(this.#nodes.all(), ({ name }) => name),
       ...Array.from(this.#nodeLocks.all(), (lock) => this.#locks.nodeOf(lock)),
-      ...this.#strays.keys(),
+      ...this.#open.keys(),
     ]);
     for (const node of nodes) if (which(node)) this.#add(node);
   }

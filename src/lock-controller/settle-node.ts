@@ -19,8 +19,8 @@ export interface Known {
   node(name: string): ServedNode | undefined;
   lock(node: string): NodeWorkloadLock | undefined;
   requests(): Iterable<NodeMaintenanceRequest>;
-  /** Open sessions that no lock remembered when they were last looked for, by node. */
-  strays: Map<string, string>;
+  /** Sessions that were open when they were last seen, by node: one that its lock does not remember is a stray. */
+  open: Map<string, string>;
 }
 
 export interface NodeSettlerParts {
@@ -83,6 +83,7 @@ export class NodeSettler {
     const stray = await this.#findStray(name, remembered);
     const session =
       remembered === undefined ? undefined : { id: remembered, stands: await sessions.look(remembered) };
+    if (session?.stands.kind === 'open') known.open.set(name, session.id);
     followers.set(name, session?.stands.kind === 'open' ? session.id : undefined);
     const view: NodeView = {
       node: name,
@@ -103,11 +104,11 @@ export class NodeSettler {
   /** One that was open when it was last looked for may have ended since, as it should. */
   async #findStray(node: string, remembered: string | undefined): Promise<string | undefined> {
     const { known, sessions } = this.#parts;
-    const session = known.strays.get(node);
+    const session = known.open.get(node);
     if (session === undefined || session === remembered) return undefined;
     const { kind } = await sessions.look(session);
     if (kind === 'open') return session;
-    if (kind !== 'unknown') known.strays.delete(node);
+    if (kind !== 'unknown') known.open.delete(node);
     return undefined;
   }
 

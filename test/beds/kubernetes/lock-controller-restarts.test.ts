@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import type { ManagedProcess } from '../../../src/devstack/processes.ts';
 import { kubectl, service } from './bed.ts';
-import { LockStage } from './lock-controller-stage.ts';
-import { isActive, isGoing, isInactive, type SeenLock } from './lock-witness.ts';
+import { Relay } from '../../support/relay.ts';
+import { LockStage, temporalAddress } from './lock-controller-stage.ts';
+import { isActive, isGoing, isInactive, says, type SeenLock } from './lock-witness.ts';
 
 let stage: LockStage;
 before(async () => {
@@ -35,8 +36,8 @@ class Post {
   }
 
   /** Starts one; the test ends it at the latest. */
-  async start(): Promise<ManagedProcess> {
-    const controller = await stage.startController(this.name);
+  async start(temporal?: string): Promise<ManagedProcess> {
+    const controller = await stage.startController(this.name, {}, temporal);
     this.#t.after(() => controller.kill());
     return controller;
   }
@@ -126,6 +127,28 @@ describe('a lock controller that cannot ask', () => {
     await service('start', 'kube-apiserver');
     await post.isOut();
     await stage.withdraw('outage');
+    await post.isBack();
+  });
+
+  test('keeps the lock as it is while Temporal is away', async (t) => {
+    const relay = await Relay.open(temporalAddress());
+    t.after(() => relay.close());
+    const isLost = says(/Temporal does not answer/);
+    const post = await Post.open(t, 'slow-3');
+    await post.start(relay.address);
+    await stage.request('away', 'slow-3');
+    await post.until(isGoing);
+    relay.cut();
+    await stage.engine.seen((entry) => entry.type === 'host.entered' && entry.host === 'slow-3', 60_000);
+    const going = await post.until(isLost);
+    assert.equal(going.status?.state, 'active');
+    relay.mend();
+    await post.isOut();
+    relay.cut();
+    await stage.withdraw('away');
+    const out = await post.until(isLost);
+    assert.equal(out.status?.state, 'inactive');
+    relay.mend();
     await post.isBack();
   });
 });

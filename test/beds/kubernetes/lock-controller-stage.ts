@@ -21,7 +21,7 @@ import { CONTROLLER, LockWitness, PATIENCE_MS, POLL_MS, type SeenLock } from './
 /** Nodes of these tests, and no others of the bed, carry it: the controller that serves them. */
 const SERVED_BY = 'haulout.test/served-by';
 
-const SLOW = ['slow-1', 'slow-2', 'slow-3'];
+const SLOW = ['slow-1', 'slow-2', 'slow-3', 'slow-4'];
 const QUICK = ['quick-1', 'quick-2', 'quick-3', 'quick-4', 'quick-5', 'quick-6', 'quick-7', 'quick-8'];
 const SPARE = ['spare-1', 'spare-2'];
 
@@ -49,6 +49,8 @@ export interface RequestOptions {
   /** Absent: the name of the node. */
   nodeName?: string;
 }
+
+export const temporalAddress = (): string => process.env.TEMPORAL_ADDRESS ?? '127.0.0.1:7233';
 
 export class LockStage {
   readonly engine: Engine;
@@ -78,8 +80,16 @@ export class LockStage {
     await apply(...names.map((name) => ({ apiVersion: 'v1', kind: 'Node', metadata: { name, labels } })));
   }
 
-  /** Starts a controller and waits until it is ready; `more` goes into its section of the configuration. */
-  async startController(controllerName = CONTROLLER, more: object = {}): Promise<ManagedProcess> {
+  /**
+   * Starts a controller and waits until it is ready.
+   *
+   * @param more goes into its section of the configuration
+   */
+  async startController(
+    controllerName = CONTROLLER,
+    more: object = {},
+    temporal = temporalAddress(),
+  ): Promise<ManagedProcess> {
     this.#controllers += 1;
     const name = `lock-controller-${this.#controllers}`;
     const { directory, processes } = this.#workshop;
@@ -99,7 +109,7 @@ export class LockStage {
       ...nodeCommand('src/lock-controller/main.ts'),
       env: {
         ...process.env,
-        TEMPORAL_ADDRESS: process.env.TEMPORAL_ADDRESS ?? '127.0.0.1:7233',
+        TEMPORAL_ADDRESS: temporal,
         TEMPORAL_NAMESPACE: this.engine.namespace,
         HAULOUT_CONFIG: config,
       },

@@ -7,7 +7,7 @@ import { CONTROLLER, isActive, isGoing, isInactive, says } from './lock-witness.
 
 /** Each has a host that runs; the others are their tests' to add. */
 const NODES = [
-  ...['slow-1', 'slow-2', 'slow-3'],
+  ...['slow-1', 'slow-2', 'slow-3', 'slow-4'],
   ...['quick-1', 'quick-2', 'quick-3', 'quick-4', 'quick-5', 'quick-6'],
 ];
 
@@ -137,6 +137,15 @@ describe('the lock controller', { concurrency: 6 }, () => {
     await isEmpty('quick-4');
     await stage.withdraw('deleted');
     await stage.untilNode('quick-4', isActive);
+  });
+
+  test('a lock that is deleted with its request is made again, and not active before the host is back', async () => {
+    await stage.request('both-deleted', 'slow-4');
+    const before = await stage.untilNode('slow-4', isInactive);
+    await kubectl('delete', 'nmr/both-deleted', 'nwl/lc-slow-4', '--wait=false');
+    await stage.untilNode('slow-4', (lock) => lock.metadata.uid !== before.metadata.uid && isInactive(lock));
+    await stage.untilNode('slow-4', isActive);
+    await backInService('slow-4');
   });
 
   test('puts right what somebody has written into a lock', async () => {
