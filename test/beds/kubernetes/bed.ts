@@ -6,6 +6,9 @@ import { bedDirectory } from '../directory.ts';
 
 const run = promisify(execFile);
 
+/** kubectl creates one object after another. */
+const CREATED_AT_ONCE = 8;
+
 const LONGEST_OUTPUT = 64 * 1024 * 1024;
 
 export type Service = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'kwok';
@@ -32,9 +35,17 @@ export async function apply(...objects: object[]): Promise<void> {
   await send('apply', objects);
 }
 
-/** The same for objects that are not there yet, of which there are many. */
+/** The same for objects that are not there yet, however many. */
 export async function create(objects: readonly object[]): Promise<void> {
-  await send('create', objects);
+  const parts = Array.from({ length: Math.min(CREATED_AT_ONCE, objects.length) }, (_, part) =>
+    objects.filter((__, index) => index % CREATED_AT_ONCE === part),
+  );
+  await Promise.all(parts.map((part) => send('create', part)));
+}
+
+/** Deletes all objects of a collection, such as `/api/v1/nodes?labelSelector=app`, at once. */
+export async function deleteAll(collection: string): Promise<void> {
+  await kubectl('delete', '--raw', collection);
 }
 
 async function send(verb: 'apply' | 'create', objects: readonly object[]): Promise<void> {

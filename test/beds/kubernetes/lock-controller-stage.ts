@@ -15,7 +15,7 @@ import type { Host, HostStanding, Instance } from '../../../src/core/inventory.t
 import type { FleetInput } from '../../../src/simulator/fleet.ts';
 import { SITE, startEngine, type Engine } from '../../support/engine.ts';
 import { openWorkshop, type Workshop } from '../../support/rig.ts';
-import { apply, KUBECONFIG, kubectl } from './bed.ts';
+import { apply, create, deleteAll, KUBECONFIG, kubectl } from './bed.ts';
 import { CONTROLLER, LockWitness, PATIENCE_MS, POLL_MS, type SeenLock } from './lock-witness.ts';
 
 /** Nodes of these tests, and no others of the bed, carry it: the controller that serves them. */
@@ -77,7 +77,7 @@ export class LockStage {
   /** Nodes that a controller serves. */
   async addNodes(names: readonly string[], controller = CONTROLLER): Promise<void> {
     const labels = { [SERVED_BY]: controller };
-    await apply(...names.map((name) => ({ apiVersion: 'v1', kind: 'Node', metadata: { name, labels } })));
+    await create(names.map((name) => ({ apiVersion: 'v1', kind: 'Node', metadata: { name, labels } })));
   }
 
   /**
@@ -218,9 +218,10 @@ export async function leastKubeconfig(directory: string): Promise<string> {
 
 /** Deletes everything that these tests make in the cluster. */
 async function clear(): Promise<void> {
-  await kubectl('delete', 'nmr,cmr', '--all');
-  await kubectl('delete', 'nwl,cwl', '--all');
-  await kubectl('delete', 'nodes', '-l', SERVED_BY);
+  const kinds = ['nodemaintenancerequests', 'clustermaintenancerequests'];
+  for (const kind of [...kinds, 'nodeworkloadlocks', 'clusterworkloadlocks'])
+    await deleteAll(`/apis/${apiVersion}/${kind}`);
+  await deleteAll(`/api/v1/nodes?labelSelector=${encodeURIComponent(SERVED_BY)}`);
 }
 
 function instance(host: string, number: number, memoryMb: number) {
