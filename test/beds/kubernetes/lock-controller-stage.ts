@@ -203,7 +203,7 @@ export class LockStage {
 }
 
 /** Of the service account of deploy/, which may do what its role says. */
-export async function leastKubeconfig(directory: string): Promise<string> {
+async function leastKubeconfig(directory: string): Promise<string> {
   const token = await kubectl('-n', 'haulout', 'create', 'token', 'lock-controller', '--duration', '2h');
   const config = parse(await readFile(KUBECONFIG, 'utf8')) as {
     users: unknown[];

@@ -39,6 +39,8 @@ export const says =
   ({ status }: SeenLock): boolean =>
     words.test(status?.errorMessage ?? '');
 
+const RETURNING = new Set<string>(['host.exiting', 'host.exited']);
+
 /** Asks the journal of the site at once whether a lock that has become inactive, or active again, tells the truth. */
 export class LockWitness {
   /** States of each lock in the order they were seen. */
@@ -120,7 +122,10 @@ export class LockWitness {
     const last = this.#engine.simulator.journal.entries
       .filter((entry) => entry.type.startsWith('host.') && 'host' in entry && entry.host === host)
       .at(-1)?.type;
-    if (status?.state === 'inactive' && last !== 'host.entered') {
+    // One that was made again keeps others off a host that is still on its way back.
+    const isOut =
+      last === 'host.entered' || (before === undefined && last !== undefined && RETURNING.has(last));
+    if (status?.state === 'inactive' && !isOut) {
       this.#wrong.push(`${name} is inactive, and the last of ${host} is ${last}`);
     }
     // With a message it only says that nobody is to touch the node any more.
