@@ -69,23 +69,29 @@ export async function verifyHost(run: HostRun): Promise<void> {
  */
 export async function rollBackHost(run: HostRun): Promise<void> {
   run.extendForPutBack();
-  const instances = run.mayStillBeLeaving();
-  // Not every platform can break off what empties a host: that may take hours yet.
-  const isToBeTold = run.entered && patched('tells-what-ends');
-  if (isToBeTold) run.setWaitsFor(`what still runs on ${run.input.host} to end`);
-  try {
-    await run.call('settleHost', { ...run.ref, instances }, `end what still runs on ${run.input.host}`);
-  } catch (error) {
-    if (viewFailure(error).code !== 'UnknownHost' || !patched('hosts-gone')) throw error;
-    // Some break while they are worked on, and are taken away.
-    run.warn(`${run.input.host} is not on the platform any more: there is nothing to put back`);
-    if (isToBeTold) run.setWaitsFor(undefined);
-    return;
-  }
-  if (isToBeTold) run.setWaitsFor(undefined);
+  if (!(await settleHost(run))) return;
   const leaving = { ...run.ref, ...(await planExit(run)) };
   await run.call('exitMaintenance', leaving, `roll back: exit maintenance: ${run.input.host}`);
   await giveBack(run);
+}
+
+/** Ends what still runs there. Resolves to whether the host is there at all: one may break meanwhile, and be taken away. */
+async function settleHost(run: HostRun): Promise<boolean> {
+  const { host } = run.input;
+  const instances = run.mayStillBeLeaving();
+  // Not every platform can break off what empties a host: that may take hours yet.
+  const isToBeTold = run.entered && patched('tells-what-ends');
+  if (isToBeTold) run.setWaitsFor(`what still runs on ${host} to end`);
+  try {
+    await run.call('settleHost', { ...run.ref, instances }, `end what still runs on ${host}`);
+    return true;
+  } catch (error) {
+    if (viewFailure(error).code !== 'UnknownHost' || !patched('hosts-gone')) throw error;
+    run.warn(`${host} is not on the platform any more: there is nothing to put back`);
+    return false;
+  } finally {
+    if (isToBeTold) run.setWaitsFor(undefined);
+  }
 }
 
 async function giveBack(run: HostRun): Promise<void> {
