@@ -11,6 +11,7 @@ const PAUSE_SHARE = 1 / 10;
 const LONGEST_PAUSE_MS = 5 * 60_000;
 
 const CHARS_TOLD = 1_000;
+const DELIVERY_MS = 5_000;
 
 export class WaitNotice {
   readonly #context: Context;
@@ -54,10 +55,11 @@ export class WaitNotice {
     if (!info.workflowExecution) return;
     const { workflowId, runId } = info.workflowExecution;
     const notice: HostWaits = waitsFor === undefined ? {} : { waitsFor: oneLine(waitsFor, CHARS_TOLD) };
-    // Nothing depends on it, and the heartbeat says the same.
-    await client.workflow
-      .getHandle(workflowId, runId)
-      .signal(SIGNALS.hostWaits, notice)
+    // Nothing depends on it, and the heartbeat says the same; the end of the activity waits for it.
+    await client
+      .withDeadline(Date.now() + DELIVERY_MS, () =>
+        client.workflow.getHandle(workflowId, runId).signal(SIGNALS.hostWaits, notice),
+      )
       .catch(() => undefined);
   }
 }
