@@ -12,6 +12,7 @@ import { constraintShard } from '../../src/core/constraints.ts';
 import { HostTable } from '../../src/core/host-table.ts';
 import { sessionSpec, type SessionInput } from '../../src/core/session-spec.ts';
 import { cloudtower } from '../../src/drivers/cloudtower/driver.ts';
+import { simulator } from '../../src/drivers/simulator/driver.ts';
 import {
   constraintsWorkflowId,
   deliveryWorkflowId,
@@ -223,6 +224,14 @@ async function recordWindows(engine: Engine, windows: Windows): Promise<void> {
   await save('reconcile-window', reconcile);
 }
 
+async function recordWaits(engine: Engine, letGo: () => void): Promise<void> {
+  const session = await engine.start({ hosts: ONE });
+  await engine.until(session, ({ blockedBy }) => blockedBy.length > 0, PATIENCE_MS);
+  letGo();
+  await ended(session);
+  await save('host-kept-waiting', hostOf(engine, 'compute-01'));
+}
+
 /** The platform checks and empties hosts by itself, and says what to give back only as a host leaves. */
 async function recordEmptiedByPlatform(engine: Engine, tower: FakeCloudTower): Promise<void> {
   const refused = await engine.start({ hosts: ['smtx-01'] });
@@ -249,7 +258,22 @@ async function recordEmptiedByPlatform(engine: Engine, tower: FakeCloudTower): P
   await engine.until(cancelled, isEntering, PATIENCE_MS);
   await cancelled.signal('cancel', { reason: 'recorded' });
   await ended(cancelled);
-  await save('host-cancelled-while-entering', hostOf(engine, 'smtx-01'));
+  await save('host-told-what-ends', hostOf(engine, 'smtx-01'));
+}
+
+/** It breaks while it is worked on, and is taken from the cluster. */
+async function recordGone(engine: Engine, tower: FakeCloudTower): Promise<void> {
+  const session = await engine.start({
+    hosts: ['smtx-04'],
+    actions: [{ plugin: 'approval', type: 'host' }],
+  });
+  await engine.until(session, ({ blockedBy }) => blockedBy.length > 0, PATIENCE_MS);
+  tower.tower.hosts.delete(tower.host('smtx-04').id);
+  await session.signal('approve', { by: 'recorded' });
+  await engine.until(session, ({ hosts }) => hosts.held === 1, PATIENCE_MS);
+  await session.signal('continue', { skip: ['smtx-04'] });
+  await ended(session);
+  await save('host-gone', hostOf(engine, 'smtx-04'));
 }
 
 const hostOf = (engine: Engine, name: string): WorkflowHandle =>
@@ -300,6 +324,24 @@ async function withTenants(record: (engine: Engine, tenants: Tenants) => Promise
   }
 }
 
+/** Hosts enter maintenance only when somebody lets them. */
+async function withWaits(record: (engine: Engine, letGo: () => void) => Promise<void>): Promise<void> {
+  let waitsFor: string | undefined = 'compute-01 to be released by a controller';
+  const create = simulator.create.bind(simulator);
+  simulator.create = (...args) => {
+    const driver = create(...args);
+    const poll = driver.pollTask.bind(driver);
+    driver.pollTask = async (task, context) =>
+      task.kind === 'enter' && waitsFor !== undefined ? { state: 'running', waitsFor } : poll(task, context);
+    return driver;
+  };
+  try {
+    await withFleet((engine) => record(engine, () => (waitsFor = undefined)));
+  } finally {
+    simulator.create = create;
+  }
+}
+
 /** Four hosts of a CloudTower in the place of the simulator's. */
 async function withCloudTower(
   record: (engine: Engine, tower: FakeCloudTower) => Promise<void>,
@@ -341,3 +383,6 @@ await withFleet((engine) => recordWindows(engine, windows));
 windows.remove();
 
 await withCloudTower(recordEmptiedByPlatform);
+await withCloudTower(recordGone);
+
+await withWaits(recordWaits);
