@@ -48,14 +48,17 @@ export interface Judgement {
 /** How many bytes the record has by now: where a test begins to read. */
 export const recorded = async (): Promise<number> => (await readFile(AUDIT_LOG)).length;
 
-/** Calls that have ended since, in the order of their ends. */
+/**
+ * Calls that have ended since, in the order in which they came: who watches may answer a write before that has ended, and
+ * nobody before it came.
+ */
 async function callsSince(offset: number): Promise<Call[]> {
   const log = await readFile(AUDIT_LOG);
   if (log.length <= offset) throw new Error(`${AUDIT_LOG} has been begun anew: nothing can be said`);
   const text = log.subarray(offset).toString();
   const lines = text.split('\n').filter((line) => line.endsWith('}'));
   const calls = lines.map((line) => record.parse(JSON.parse(line)));
-  return calls.sort((a, b) => a.stageTimestamp.getTime() - b.stageTimestamp.getTime());
+  return calls.sort((a, b) => a.requestReceivedTimestamp.getTime() - b.requestReceivedTimestamp.getTime());
 }
 
 /** How many calls of somebody have ended since. */
