@@ -4,7 +4,7 @@ import { parseMark } from '../../core/mark.ts';
 import { isReady, type KubeNode } from '../../kubernetes/core.ts';
 import { isSameNode, shortName, type NodeMaintenanceRequest } from '../../kubernetes/lcm.ts';
 import { amountOf } from '../../kubernetes/quantity.ts';
-import { describeForeign, MARK, markTextOf, phaseOf, type Phase } from './request.ts';
+import { describeForeign, markTextOf, phaseOf, type Phase } from './request.ts';
 
 const ZONE = 'topology.kubernetes.io/zone';
 const MEBIBYTE = 2 ** 20;
@@ -71,25 +71,19 @@ export function toHost(seen: SeenNode, isEmpty: boolean): Host {
   };
 }
 
-/** The mark of a node that is on its way back: its request has gone, its locks are not all active yet. */
-export function returningMark({ metadata }: KubeNode): string | undefined {
-  const text = metadata.annotations[MARK];
-  return parseMark(text) && text;
-}
-
 function standingOf({ node, own, foreign }: SeenNode, isEmpty: boolean): HostStanding {
   const phase = own && phaseOf(own);
   // A scheduler that had not heard yet of the cordon has put one there, or somebody has taken the cordon off.
   if (phase === 'out' && !(isEmpty && node.spec.unschedulable)) return STANDINGS.drain;
   // One that restarts in its maintenance does not answer meanwhile.
   if (phase) return STANDINGS[phase];
-  if (own ?? returningMark(node)) return 'cordoned';
+  if (own ?? markTextOf(node)) return 'cordoned';
   if (!isReady(node)) return 'down';
   return foreign.length > 0 || node.spec.unschedulable ? 'cordoned' : 'in-service';
 }
 
 function reasonOf({ node, own, foreign: [foreign] }: SeenNode): string | undefined {
-  const mark = (own && markTextOf(own)) ?? returningMark(node);
+  const mark = (own && markTextOf(own)) ?? markTextOf(node);
   if (mark !== undefined) return mark;
   if (foreign) return describeForeign(foreign);
   return node.spec.unschedulable ? 'unschedulable, set by somebody else' : undefined;

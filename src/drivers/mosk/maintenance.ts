@@ -13,28 +13,34 @@ import { CLUSTER_LOCKS, NODE_REQUESTS, type NodeMaintenanceRequest } from '../..
 import type { CallContext, PlatformTask, TaskKind, TaskStatus } from '../driver.ts';
 import { unlessGone } from '../gone.ts';
 import { evictAll, type HeldPod } from './eviction.ts';
-import { returningMark, type SeenNode } from './inventory.ts';
+import type { SeenNode } from './inventory.ts';
 import { describeWait, failureOf, notYet } from './locks.ts';
 import type { NodeLocks } from './node-locks.ts';
 import { hasToLeave, isLeaving, obstacleOf, overdueReason, podId } from './pods.ts';
 import {
+  cordonedAt,
   describeForeign,
   describeHeld,
   hasCordoned,
-  MARK,
   markTextOf,
   newNodeRequest,
   nodeRequestName,
   phaseOf,
   policyOf,
+  toCordoned,
   toDrain,
   toLocks,
+  toMarked,
   toPhase,
+  toReturning,
+  toUnmarked,
 } from './request.ts';
 
 /** Pods that a budget holds are tried again after so long, or when a pod of the node has changed. */
 const HELD_MS = 5_000;
 const NAMES_SHOWN = 5;
+/** A scheduler that has not heard yet of a cordon puts pods on the node, so it is looked at until it has been for so long. */
+const SETTLE_MS = 3_000;
 
 export interface MaintenanceParts {
   client: KubernetesClient;
@@ -58,8 +64,7 @@ export class Maintenance {
     if (own?.metadata.deletionTimestamp !== undefined && markTextOf(own) === formatMark(mark)) {
       throw new MaintenanceError('PlatformBusy', `${host} is not back yet from its maintenance before`);
     }
-    const isFree =
-      !own && foreign.length === 0 && returningMark(node) === undefined && !node.spec.unschedulable;
+    const isFree = !own && foreign.length === 0 && markTextOf(node) === undefined && !node.spec.unschedulable;
     if (isFree) await this.#create(node, mark, request, context);
   }
 
@@ -114,7 +119,7 @@ export class Maintenance {
       await this.#letGo(node, own, context);
       return taskOf('uncordon', host, ours);
     }
-    return !own && returningMark(node) === ours ? taskOf('uncordon', host, ours) : undefined;
+    return !own && markTextOf(node) === ours ? taskOf('uncordon', host, ours) : undefined;
   }
 
   async find(kind: TaskKind, host: string, context: CallContext): Promise<PlatformTask | undefined> {
@@ -123,7 +128,7 @@ export class Maintenance {
     if (kind === 'enter') return phase === 'locks' || phase === 'drain' ? taskOf(kind, host) : undefined;
     if (kind === 'exit') return phase === 'back' ? taskOf(kind, host) : undefined;
     if (kind !== 'uncordon' || (own && own.metadata.deletionTimestamp === undefined)) return undefined;
-    const mark = (own && markTextOf(own)) ?? returningMark(node);
+    const mark = (own && markTextOf(own)) ?? markTextOf(node);
     return mark === undefined ? undefined : taskOf(kind, host, mark);
   }
 
@@ -168,7 +173,10 @@ export class Maintenance {
     if (!own) return { state: 'vanished' };
     const decided = await this.#change(
       name,
-      (fresh) => (phaseOf(fresh) === 'locks' ? toDrain(node.spec.unschedulable) : undefined),
+      (fresh) =>
+        phaseOf(fresh) === 'locks'
+          ? toDrain(node.spec.unschedulable && cordonedAt(node) === undefined)
+          : undefined,
       context,
     );
     return phaseOf(decided) === 'drain'
@@ -182,11 +190,17 @@ export class Maintenance {
     // A controller may have come, or have taken its lock back, since the first pod left.
     const waiting = await this.#untilLocksAre('inactive', name, context);
     if (waiting) return waiting;
+    const now = new Date();
     if (!node.spec.unschedulable)
-      await client.patch(NODES, { name }, { spec: { unschedulable: true } }, context);
+      await client.patch(NODES, { name }, toCordoned(markTextOf(own) ?? '', now), context);
     const selection = { fieldSelector: `spec.nodeName=${name}` };
     const { items, resourceVersion } = await client.list(PODS, selection, context);
     const left = items.filter(hasToLeave);
+    const settleMs = settlingMs(node.spec.unschedulable ? cordonedAt(node) : now.getTime());
+    if (left.length === 0 && settleMs > 0) {
+      await client.untilChanged(PODS, { ...selection, resourceVersion }, Math.min(settleMs, lookMs), context);
+      return { state: 'running', waited: true, detail: 'no pod is left: the cordon is settling' };
+    }
     if (left.length === 0) {
       await this.#change(name, (fresh) => (phaseOf(fresh) === 'drain' ? toPhase('out') : undefined), context);
       return { state: 'done' };
@@ -221,6 +235,9 @@ export class Maintenance {
         return { state: 'running', waited: true, waitsFor: describeHeld(own) };
       }
     }
+    // Somebody else has deleted its request.
+    else if (markTextOf(node) === ours && cordonedAt(node) !== undefined)
+      await client.patch(NODES, { name }, toReturning(ours), context);
     const waiting = await this.#untilLocksAre('active', name, context);
     if (waiting) return waiting;
     if (!isReady(node)) {
@@ -232,8 +249,7 @@ export class Maintenance {
     await client.change(
       NODES,
       { name },
-      (fresh) =>
-        returningMark(fresh) === ours ? { metadata: { annotations: { [MARK]: null } } } : undefined,
+      (fresh) => (markTextOf(fresh) === ours ? toUnmarked() : undefined),
       context,
     );
     return { state: 'done' };
@@ -287,10 +303,10 @@ export class Maintenance {
 
   /** Takes pods again, as far as it did when it was found, and carries the mark until it is back. */
   async #giveBack(node: KubeNode, own: NodeMaintenanceRequest, context: CallContext): Promise<void> {
-    const unschedulable = hasCordoned(own) ? { spec: { unschedulable: null } } : {};
-    const marked = { metadata: { annotations: { [MARK]: markTextOf(own) } } };
     const { name } = node.metadata;
-    await this.#parts.client.patch(NODES, { name }, { ...marked, ...unschedulable }, context);
+    const mark = markTextOf(own) ?? '';
+    const change = hasCordoned(own) ? toReturning(mark) : toMarked(mark);
+    await this.#parts.client.patch(NODES, { name }, change, context);
     await this.#change(
       name,
       (fresh) => (phaseOf(fresh) === 'back' ? toPhase(undefined) : undefined),
@@ -310,7 +326,7 @@ export class Maintenance {
   /** The mark goes over to the node first: it is not back before its locks are. */
   async #letGo(node: KubeNode, own: NodeMaintenanceRequest, context: CallContext): Promise<void> {
     const { client } = this.#parts;
-    if (phaseOf(own) !== undefined || returningMark(node) !== markTextOf(own))
+    if (phaseOf(own) !== undefined || markTextOf(node) !== markTextOf(own))
       await this.#giveBack(node, own, context);
     try {
       const fresh = await unlessGone(client.read(NODE_REQUESTS, { name: own.metadata.name }, context));
@@ -328,6 +344,12 @@ export class Maintenance {
   ): Promise<NodeMaintenanceRequest> {
     return this.#parts.client.change(NODE_REQUESTS, { name: nodeRequestName(node) }, decide, context);
   }
+}
+
+/** How long a cordon has to settle yet; 0 for one of somebody else's, and where the clock that it was made by is ahead. */
+function settlingMs(cordoned: number | undefined): number {
+  const rest = cordoned === undefined ? 0 : cordoned + SETTLE_MS - Date.now();
+  return rest <= SETTLE_MS ? Math.max(0, rest) : 0;
 }
 
 /** Those that should be gone by now. */

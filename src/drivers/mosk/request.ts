@@ -7,8 +7,10 @@ import type { Mark, SessionMark } from '../../core/mark.ts';
 import type { MoskOptions } from '../../core/platform-options.ts';
 import type { ClusterMaintenanceRequest, NodeMaintenanceRequest } from '../../kubernetes/lcm.ts';
 
-/** Of requests, and of a node on its way back: the mark. */
-export const MARK = 'haulout.io/mark';
+/** Of requests, and of a node that we have cordoned or that is on its way back: the mark. */
+const MARK = 'haulout.io/mark';
+/** Of a node that we have cordoned: when, RFC 3339. */
+const CORDONED = 'haulout.io/cordoned';
 const PHASE = 'haulout.io/phase';
 /** How pods are to leave, as JSON. */
 const PODS_POLICY = 'haulout.io/pods';
@@ -84,7 +86,10 @@ export const nodeRequestName = (node: string): string => `haulout-${node}`;
 export const windowOf = ({ metadata }: ClusterMaintenanceRequest): SessionMark | undefined =>
   parseSessionMark(metadata.annotations[MARK]);
 
-/** The text of our mark; undefined on what is somebody else's. */
+/**
+ * The text of our mark; undefined on what is somebody else's. A node that carries it without a request is not back yet: its
+ * locks are not all active, or somebody else has deleted its request.
+ */
 export function markTextOf({ metadata }: Pick<NodeMaintenanceRequest, 'metadata'>): string | undefined {
   const text = metadata.annotations[MARK];
   return parseMark(text) && text;
@@ -122,6 +127,30 @@ export function describeForeign({ metadata }: ClusterMaintenanceRequest | NodeMa
 export function describeHeld({ metadata }: ClusterMaintenanceRequest | NodeMaintenanceRequest): string {
   const { name, finalizers = [] } = metadata;
   return `${name} to be let go${finalizers.length === 0 ? '' : ` by the finalizers ${finalizers.join(', ')}`}`;
+}
+
+/** Patch of a node that takes no pods any more. It says so itself, since anybody can delete its request. */
+export const toCordoned = (mark: string, now: Date): Record<string, unknown> => ({
+  ...annotated({ [MARK]: mark, [CORDONED]: now.toISOString() }),
+  spec: { unschedulable: true },
+});
+
+/** Patch of a node that takes pods again and carries a mark until it is back. */
+export const toReturning = (mark: string): Record<string, unknown> => ({
+  ...annotated({ [MARK]: mark, [CORDONED]: null }),
+  spec: { unschedulable: null },
+});
+
+/** The same for one that somebody else had cordoned before, and that stays so. */
+export const toMarked = (mark: string): Record<string, unknown> => annotated({ [MARK]: mark });
+
+/** Patch of a node that is back. */
+export const toUnmarked = (): Record<string, unknown> => annotated({ [MARK]: null });
+
+/** When we have cordoned the node, in epoch milliseconds; undefined where it was not us. */
+export function cordonedAt({ metadata }: Pick<NodeMaintenanceRequest, 'metadata'>): number | undefined {
+  const at = Date.parse(metadata.annotations[CORDONED] ?? '');
+  return Number.isNaN(at) ? undefined : at;
 }
 
 const annotated = (annotations: Record<string, string | null>): Record<string, unknown> => ({

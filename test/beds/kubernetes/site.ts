@@ -83,9 +83,7 @@ export class Site extends Stage {
 
   static async start(third?: Third): Promise<Site> {
     await clear();
-    await apply(...fleet());
-    // Replicas go where there is room, and a node that is not Ready yet has none.
-    await kubectl('wait', '--for=condition=Ready', 'nodes', '--all', '--timeout=60s');
+    await addNodes();
     await apply(...applications());
     await kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
     const from = await recorded();
@@ -98,14 +96,7 @@ export class Site extends Stage {
       inspect: async (host) => [...(await whatIsWrong(host)), ...((await third?.inspect(host)) ?? [])],
     });
     const site = new Site(stage, { quick, slow, from });
-    const controllers = third ? 3 : 2;
-    await site.when('every lock is there', async () => {
-      const found = await site.locks();
-      return (
-        found.length === controllers * (NODES.length + 1) &&
-        found.every(({ status }) => status?.state === 'active')
-      );
-    });
+    await site.#whenLocked(third ? 3 : 2);
     await site.startWorker();
     return site;
   }
@@ -124,6 +115,12 @@ export class Site extends Stage {
   async spread(): Promise<void> {
     await kubectl('delete', 'pods', '-l', 'app=web', '--now');
     await kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
+  }
+
+  /** Adds what was taken from the cluster. */
+  async refill(): Promise<void> {
+    await addNodes();
+    await this.#whenLocked(2);
   }
 
   async locks(): Promise<z.output<typeof locks>['items']> {
@@ -182,6 +179,17 @@ export class Site extends Stage {
     ];
   }
 
+  /** Resolves when every controller has its locks. */
+  #whenLocked(controllers: number): Promise<void> {
+    return this.when('every lock is there', async () => {
+      const found = await this.locks();
+      return (
+        found.length === controllers * (NODES.length + 1) &&
+        found.every(({ status }) => status?.state === 'active')
+      );
+    });
+  }
+
   override async stop(): Promise<void> {
     await super.stop();
     await Promise.all([this.quick.stop(), this.slow.stop()]);
@@ -226,6 +234,12 @@ const bindRole = (): Promise<void> =>
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'haulout-mosk' },
     subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: DRIVER }],
   });
+
+async function addNodes(): Promise<void> {
+  await apply(...fleet());
+  // Replicas go where there is room, and a node that is not Ready yet has none.
+  await kubectl('wait', '--for=condition=Ready', 'nodes', '--all', '--timeout=60s');
+}
 
 const fleet = (): object[] => [
   newNode(CONTROL, { 'openstack-control-plane': 'enabled', [ZONE]: 'zone-1' }),

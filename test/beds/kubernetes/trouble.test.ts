@@ -108,7 +108,8 @@ for (const [moment, { hold, come, go }] of Object.entries(MOMENTS)) {
 }
 
 test('the API server restarts, and etcd has forgotten what was watched', async () => {
-  site.slow.delayMs = 2_000;
+  // The scheduler has to come back too, before a node is cordoned.
+  site.slow.delayMs = 6_000;
   const session = await site.session({ hosts: [FIRST, SECOND], budget: { maxConcurrentHosts: 2 } });
   await site.whenTold(FIRST, /released by slow/);
   await service('kill', 'kube-apiserver');
@@ -154,6 +155,27 @@ test('a node that is taken away in its maintenance is skipped, and no request is
 
   assert.equal(report.state, 'MAINTENANCE_DONE', report.reason);
   assert.deepEqual([report.hosts.done, report.hosts.skipped], [1, 1]);
+  assert.equal(await kubectl('get', 'nmr,cmr', '-o', 'name'), '');
+  await site.refill();
+});
+
+test('a node whose request somebody deletes takes pods again all the same', async () => {
+  site.workMs = 4_000;
+  const session = await site.session({ hosts: [FIRST] });
+  await site.when('it is worked on', async () => site.isWorkedOn(FIRST));
+  await kubectl('delete', 'nmr', `haulout-${FIRST}`);
+
+  const report = await site.report(session);
+
+  assert.equal(report.state, 'MAINTENANCE_DONE', report.reason);
+  const node = await kubectl(
+    'get',
+    'node',
+    FIRST,
+    '-o',
+    'jsonpath={.spec.unschedulable} {.metadata.annotations}',
+  );
+  assert.doesNotMatch(node, /true|haulout/);
   assert.equal(await kubectl('get', 'nmr,cmr', '-o', 'name'), '');
 });
 
