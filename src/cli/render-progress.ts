@@ -56,6 +56,10 @@ export function describeChanges(before: Progress | undefined, after: Progress): 
     if (!wereHeld.has(`${host} ${since}`)) lines.push(`${host}: held at ${step} · ${code}: ${message}`);
   }
   for (const host of wereOut.keys()) lines.push(`${host}: back in service`);
+  const wasBlockedBy = new Set(before?.blockedBy);
+  for (const blocker of otherBlockers(after)) {
+    if (!wasBlockedBy.has(blocker)) lines.push(`blocked by: ${blocker}`);
+  }
   if (after.warnings > (before?.warnings ?? 0)) lines.push(`${after.warnings} warnings: see the report`);
   if (before === undefined || finished(before) !== finished(after)) {
     lines.push(`${after.percent} % · ${counts(after)}`);

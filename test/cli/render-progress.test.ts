@@ -96,3 +96,10 @@ test('a host that is held, and held again, is told each time', () => {
   const again = { ...held, held: [{ ...HOLD, since: '2027-03-01T22:05:00Z' }] };
   assert.deepEqual(describeChanges(held, again), [line]);
 });
+
+test('what blocks beside hosts is told once', () => {
+  const before = progressOf({});
+  const blocked = progressOf({ blockedBy: ['the cluster to be released by ceph'] });
+  assert.deepEqual(describeChanges(before, blocked), ['blocked by: the cluster to be released by ceph']);
+  assert.deepEqual(describeChanges(blocked, blocked), []);
+});
