@@ -8,6 +8,7 @@ import { SIGNALS } from '../src/names.ts';
 const FIRST_MS = 3_000;
 /** Later notices follow after a tenth of what was waited, so that a wait of days has few of them. */
 const PAUSE_SHARE = 1 / 10;
+const SHORTEST_PAUSE_MS = 10_000;
 const LONGEST_PAUSE_MS = 5 * 60_000;
 
 const CHARS_TOLD = 1_000;
@@ -46,7 +47,7 @@ export class WaitNotice {
     if (this.#since === undefined) return true;
     const waitedMs = now - this.#since;
     if (this.#told === undefined || this.#toldAt === undefined) return waitedMs >= FIRST_MS;
-    const pauseMs = Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_MS, waitedMs * PAUSE_SHARE));
+    const pauseMs = Math.min(LONGEST_PAUSE_MS, Math.max(SHORTEST_PAUSE_MS, waitedMs * PAUSE_SHARE));
     return now - this.#toldAt >= pauseMs;
   }
 
