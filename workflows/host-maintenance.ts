@@ -137,7 +137,7 @@ async function letPlatformDrain(run: HostRun, plan: DrainPlan): Promise<void> {
   const found = await run.call('planDrain', request, `find what has left ${input.host}`);
   for (const one of found.leftMeanwhile ?? []) run.noteMoved(one, one);
   const here = new Set([...found.decisions, ...found.blocked].map(({ id }) => id));
-  for (const one of left) if (!here.has(one.id)) run.noteGone(one);
+  for (const one of left) if (!here.has(one.id)) run.noteEvicted(one);
 }
 
 /** Looks before anything is touched. */
@@ -211,7 +211,7 @@ function outcomeOf(run: HostRun, outcome: HostOutcome['outcome']): HostOutcome {
   return {
     host: run.input.host,
     outcome,
-    moved: run.moved.length,
+    moved: run.movedCount,
     stopped: run.stopped.length,
     warnings: run.warnings.slice(0, 20),
     durationMs: Date.now() - run.startedAt,

@@ -36,6 +36,8 @@ export class HostRun {
   /** How often an action has reported failure in this and earlier runs. */
   actionFailures: number;
   readonly moved: MovedInstance[];
+  /** Instances that the platform has made anew elsewhere under another id, or that somebody has deleted meanwhile. */
+  private evicted = 0;
   readonly stopped: Member[];
   /** Those that were started again. */
   readonly started: InstanceRef[] = [];
@@ -222,6 +224,17 @@ export class HostRun {
     this.show();
   }
 
+  /** The platform has emptied the host, and does not know it any more. */
+  noteEvicted(instance: InstanceRef): void {
+    this.evicted += 1;
+    this.noteGone(instance);
+  }
+
+  /** Instances that have left and run elsewhere. */
+  get movedCount(): number {
+    return this.moved.length + this.evicted;
+  }
+
   /** Instances that were still to go when an earlier run ended. */
   leftBefore(): InstanceRef[] {
     const gone = new Set([...this.moved, ...this.stopped].map(({ id }) => id));
@@ -284,9 +297,9 @@ export class HostRun {
     const report: HostReport = {
       host: this.input.host,
       step: this.step,
-      moved: this.moved.length,
+      moved: this.movedCount,
       stopped: this.stopped.length,
-      total: this.moved.length + this.stopped.length + this.left.size,
+      total: this.movedCount + this.stopped.length + this.left.size,
       ...(this.blockedBy === undefined ? {} : { waitsFor: this.blockedBy }),
       ...(this.drained ? { drained: true } : {}),
       ...(this.shares.areRecovering ? { recovering: true } : {}),
@@ -310,7 +323,7 @@ export class HostRun {
         step: this.step,
         since: new Date(this.stepSince).toISOString(),
         ...(this.course === undefined ? {} : { course: this.course }),
-        gone: this.moved.length + this.stopped.length,
+        gone: this.movedCount + this.stopped.length,
         left: [...this.left.values()].map(({ name }) => name),
         ...(this.blockedBy === undefined ? {} : { waitsFor: this.blockedBy }),
         ...(this.failedWith === undefined ? {} : { failedWith: this.failedWith }),
