@@ -137,7 +137,7 @@ async function letPlatformDrain(run: HostRun, plan: DrainPlan): Promise<void> {
   const found = await run.call('planDrain', request, `find what has left ${input.host}`);
   for (const one of found.leftMeanwhile ?? []) run.noteMoved(one, one);
   const here = new Set([...found.decisions, ...found.blocked].map(({ id }) => id));
-  for (const one of left) if (!here.has(one.id)) run.noteEvicted(one);
+  for (const one of [...run.left.values()]) if (!here.has(one.id)) run.noteEvicted(one);
 }
 
 /** Looks before anything is touched. */
