@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type KubeConfig, Watch } from '@kubernetes/client-node';
 import { z } from 'zod';
 import { MaintenanceError } from '../core/errors.ts';
+import { SingleFlight } from '../core/single-flight.ts';
 import { SettingsError } from '../drivers/platform.ts';
 import { type Call, rest, Transport, type TransportOptions, wordsOf } from '../drivers/transport.ts';
 import { codeFor, failureOfWatch, interpret, isConflict, isForbidden } from './failure.ts';
@@ -62,8 +63,8 @@ export class KubernetesClient {
   readonly #config: KubeConfig;
   readonly #timeoutMs: number;
   #connection: { tls: TlsOptions; transport: Transport } | undefined;
-  /** While a program hands them out: it is asked once for all who wait. */
-  #credentials: Promise<RequestOptions> | undefined;
+  /** A program that hands them out is asked once for all who wait. */
+  readonly #credentials = new SingleFlight<RequestOptions>();
 
   /** Connects to nothing yet. */
   constructor(config: KubeConfig, { timeoutMs }: { timeoutMs: number }) {
@@ -290,13 +291,13 @@ export class KubernetesClient {
   }
 
   async #askCredentials(signal: AbortSignal): Promise<RequestOptions> {
-    const asked = (this.#credentials ??= credentialsOf(this.#config).finally(() => {
-      this.#credentials = undefined;
-    }));
-    const patience = AbortSignal.any([signal, AbortSignal.timeout(this.#timeoutMs)]);
-    const options = await Promise.race([asked, whenAborted(patience)]);
-    signal.throwIfAborted();
-    if (options) return options;
+    const patience = AbortSignal.timeout(this.#timeoutMs);
+    try {
+      const caller = AbortSignal.any([signal, patience]);
+      return await this.#credentials.join(caller, () => credentialsOf(this.#config));
+    } catch (error) {
+      if (error !== patience.reason) throw error;
+    }
     const exec = this.#config.getCurrentUser()?.exec as { command?: string } | undefined;
     throw new MaintenanceError(
       'PlatformUnreachable',
@@ -340,12 +341,6 @@ function credentialsFailure(error: unknown): MaintenanceError {
   const what = isGarbled ? 'its program prints no ExecCredential' : wordsOf(error).trim();
   return new MaintenanceError('NotAuthorized', `the kubeconfig gives no credentials: ${what}`);
 }
-
-const whenAborted = (signal: AbortSignal): Promise<undefined> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
 
 function expectUsable({ ca, client }: TlsOptions): void {
   try {

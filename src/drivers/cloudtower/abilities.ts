@@ -55,8 +55,12 @@ function runningAbility(
 }
 
 /** Whether a list of CloudTower's maintenance means this VM: it has the id of the cluster, the SDK does not say which. */
-export const isNamed = ({ id, local_id }: VmInfo, names: ReadonlySet<string>): boolean =>
+const isNamed = ({ id, local_id }: VmInfo, names: ReadonlySet<string>): boolean =>
   names.has(id) || (local_id !== undefined && names.has(local_id));
+
+/** The VM that is called so, by either of its ids. */
+export const findNamed = (vms: readonly VmInfo[], name: string): VmInfo | undefined =>
+  vms.find((one) => isNamed(one, new Set([name])));
 
 /**
  * What of a pre-check nobody can shut down, each a sentence: CloudTower does not show it, or does not know how it stands.
@@ -66,7 +70,7 @@ export const isNamed = ({ id, local_id }: VmInfo, names: ReadonlySet<string>): b
  */
 export function unableToShutDown(toShutDown: ReadonlySet<string>, vms: readonly VmInfo[]): string[] {
   return [...toShutDown].flatMap((named) => {
-    const vm = vms.find((one) => isNamed(one, new Set([named])));
+    const vm = findNamed(vms, named);
     if (!vm)
       return [`VM ${named} has to be shut down by the pre-check, and CloudTower does not show it to us`];
     return vm.status === 'UNKNOWN' ? [`${vm.name} has to be shut down by the pre-check, and is UNKNOWN`] : [];

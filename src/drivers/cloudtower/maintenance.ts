@@ -9,7 +9,7 @@ import { formatMark, type Mark } from '../../core/mark.ts';
 import type { MaintenanceRequest } from '../../core/platform-options.ts';
 import type { CallContext, PlatformTask, TaskStatus } from '../driver.ts';
 import { unlessGone } from '../gone.ts';
-import { isNamed, obstaclesBeside } from './abilities.ts';
+import { findNamed, obstaclesBeside } from './abilities.ts';
 import type { Api } from './api.ts';
 import { isEntering, isInMaintenance, markLabelOf } from './inventory.ts';
 import type { Labels } from './labels.ts';
@@ -240,7 +240,7 @@ function toTaken(
   vms: readonly VmInfo[],
 ): Taken | undefined {
   if (uuid === undefined) return undefined;
-  const vm = vms.find((one) => isNamed(one, new Set([uuid])));
+  const vm = findNamed(vms, uuid);
   const reason = verify?.reason === undefined || verify.reason === '' ? undefined : verify.reason;
   const isChanged = verify?.changed === true || vm === undefined;
   const why = vm
