@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { fleetOf } from '../../support/fleets.ts';
 import { LockStage } from './lock-controller-stage.ts';
 import { CONTROLLER } from './lock-witness.ts';
-import { COMPUTES, CONTROL, GATEWAY, NODES, Site } from './site.ts';
+import { COMPUTES, CONTROL, GATEWAY, NODES, Site, WHOLE_FLEET } from './site.ts';
 
 /** A host for each node, and one for what is on them. */
 const SPARE = 'spare';
@@ -44,11 +44,7 @@ after(async () => {
 });
 
 test('no node is touched before its host is empty, and every host is back when the session is', async () => {
-  const session = await site.session({
-    hosts: NODES,
-    budget: { maxConcurrentHosts: 3 },
-    order: { label: 'role', values: ['control-plane', 'gateway', 'compute'] },
-  });
+  const session = await site.session(WHOLE_FLEET);
 
   const report = await site.report(session);
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { apply, kubectl } from './bed.ts';
-import { COMPUTES, CONTROL, GATEWAY, limit, NODES, Site } from './site.ts';
+import { COMPUTES, CONTROL, GATEWAY, limit, NODES, Site, WHOLE_FLEET } from './site.ts';
 
 let site: Site;
 before(async () => {
@@ -14,11 +14,7 @@ after(() => site.stop());
 const [FIRST = '', SECOND = ''] = COMPUTES;
 
 test('six nodes are taken by role and zone, under every lock, and all come back', async (t) => {
-  const session = await site.session({
-    hosts: NODES,
-    budget: { maxConcurrentHosts: 3 },
-    order: { label: 'role', values: ['control-plane', 'gateway', 'compute'] },
-  });
+  const session = await site.session(WHOLE_FLEET);
   const report = await site.report(session);
 
   assert.equal(report.state, 'MAINTENANCE_DONE', report.reason);

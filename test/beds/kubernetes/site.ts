@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { z } from 'zod';
+import type { SessionInput } from '../../../src/core/session-spec.ts';
 import { hostWorkflowId } from '../../../src/names.ts';
 import { Stage, type Inspect, type StageParts } from '../stage.ts';
 import { apply, kubectl, KUBECONFIG } from './bed.ts';
@@ -64,6 +65,13 @@ export interface Third {
   /** What it has against a node that is being worked on. */
   inspect: Inspect;
 }
+
+/** A session that takes every node, role after role; its budget leaves it to the platform how many at one time. */
+export const WHOLE_FLEET: Omit<SessionInput, 'site'> = {
+  hosts: [...NODES],
+  budget: { maxConcurrentHosts: 3 },
+  order: { label: 'role', values: ['control-plane', 'gateway', 'compute'] },
+};
 
 export class Site extends Stage {
   /** One that is quick, and one that takes its time. */

@@ -1,6 +1,6 @@
 /** Logging in, and reading a site. */
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import { afterEach, describe, test } from 'node:test';
 import { MaintenanceError, type ErrorCode } from '../../../src/core/errors.ts';
 import { formatMark } from '../../../src/core/mark.ts';
@@ -32,6 +32,18 @@ async function start(hosts = HOSTS, directory?: string): Promise<FakeCloudTower>
 function driverOf(fake: FakeCloudTower, site: Readonly<Record<string, unknown>> = {}): Driver {
   const driver = connect(fake.url, site);
   ends.unshift(() => driver.close());
+  return driver;
+}
+
+/** A driver whose site is something else than a CloudTower. */
+async function connectTo(answer: RequestListener): Promise<Driver> {
+  const server = createServer(answer);
+  await listenOnLoopback(server);
+  const driver = connect(originOf(server));
+  ends.push(
+    () => driver.close(),
+    () => closeServer(server),
+  );
   return driver;
 }
 
@@ -87,13 +99,7 @@ describe('a login', () => {
   });
 
   test('whose answer is not as expected is not quoted: it may hold the token', async () => {
-    const server = createServer((_, response) => response.end('{"token": "hunter2"}'));
-    await listenOnLoopback(server);
-    const driver = connect(originOf(server));
-    ends.push(
-      () => driver.close(),
-      () => closeServer(server),
-    );
+    const driver = await connectTo((_, response) => response.end('{"token": "hunter2"}'));
     await assert.rejects(
       driver.inspect(HOST, context),
       withCode('PlatformGarbled', /login.*not as expected/),
@@ -203,13 +209,7 @@ describe('a site', () => {
   });
 
   test('where something else answers is said to be none', async () => {
-    const server = createServer((_, response) => response.writeHead(404).end('<html>Not Found</html>'));
-    await listenOnLoopback(server);
-    const driver = connect(originOf(server));
-    ends.push(
-      () => driver.close(),
-      () => closeServer(server),
-    );
+    const driver = await connectTo((_, response) => response.writeHead(404).end('<html>Not Found</html>'));
     await assert.rejects(
       driver.inspect(HOST, context),
       withCode('Unsupported', /nothing at http.*Not Found/),
