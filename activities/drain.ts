@@ -4,7 +4,7 @@ import { decideInstance, type Verdict } from '../src/core/decide-instances.ts';
 import { MaintenanceError } from '../src/core/errors.ts';
 import type { InstanceDecision, InstanceRef } from '../src/core/host-run.ts';
 import type { Instance, InstanceAbility } from '../src/core/inventory.ts';
-import { listed } from '../src/core/listed.ts';
+import { listed, namesByReason } from '../src/core/listed.ts';
 import { parseMark } from '../src/core/mark.ts';
 import { placeInstances } from '../src/core/planning/place-instances.ts';
 import type { Snapshot } from '../src/core/planning/snapshot.ts';
@@ -208,9 +208,9 @@ function inOrder(plan: DrainPlan): DrainPlan {
 
 /** `web-1, web-2: why; db: why else`: each reason once, with those that it keeps. */
 function describeBlocked(blocked: DrainPlan['blocked']): string {
-  const byReason = new Map<string, string[]>();
-  for (const { name, reason } of blocked) byReason.set(reason, [...(byReason.get(reason) ?? []), name]);
-  const sentences = [...byReason].map(([reason, names]) => `${listed(names, NAMES_SHOWN)}: ${reason}`);
+  const sentences = [...namesByReason(blocked)].map(
+    ([reason, names]) => `${listed(names, NAMES_SHOWN)}: ${reason}`,
+  );
   return listed(sentences, REASONS_SHOWN, '; ');
 }
 

@@ -21,7 +21,7 @@ export function renderProgress(
     `${bar(percent / 100, 30)} ${percent} % · ${counts(progress)}${remaining(progress, now)}`,
     ...inFlight.slice(0, HOSTS_SHOWN).map((host) => renderHost(host, width)),
     ...more(inFlight.length, hosts.inFlight, 'out'),
-    ...(warnings > 0 ? [`  ${warnings} warnings: see the report`] : []),
+    ...(warnings > 0 ? [`  ${ofWarnings(warnings)}`] : []),
     ...held
       .slice(0, HOSTS_SHOWN)
       .map(
@@ -60,7 +60,7 @@ export function describeChanges(before: Progress | undefined, after: Progress): 
   for (const blocker of otherBlockers(after)) {
     if (!wasBlockedBy.has(blocker)) lines.push(`blocked by: ${blocker}`);
   }
-  if (after.warnings > (before?.warnings ?? 0)) lines.push(`${after.warnings} warnings: see the report`);
+  if (after.warnings > (before?.warnings ?? 0)) lines.push(ofWarnings(after.warnings));
   if (before === undefined || finished(before) !== finished(after)) {
     lines.push(`${after.percent} % · ${counts(after)}`);
   }
@@ -105,6 +105,8 @@ function otherBlockers({ blockedBy, held, inFlight }: Progress): string[] {
   const shown = new Set([...held.map(({ message }) => message), ...inFlight.map(({ waitsFor }) => waitsFor)]);
   return blockedBy.filter((blocker) => !shown.has(blocker)).slice(0, 3);
 }
+
+const ofWarnings = (count: number): string => `${count} warnings: see the report`;
 
 function remaining({ eta }: Progress, now: Date): string {
   if (eta === undefined) return '';

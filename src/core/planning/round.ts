@@ -1,4 +1,5 @@
 import type { Placement } from '../host-run.ts';
+import { namesByReason } from '../listed.ts';
 import type { OutHost } from '../standing.ts';
 import { HostSlots } from './budget.ts';
 import type { ChosenHost, NextHostsRequest } from './choice.ts';
@@ -149,12 +150,9 @@ export class Round {
   /** Targets as far as there are any, and a sentence for each reason why there are no more. */
   placeSome(host: HostIndex): { placement: Placement[]; blockers: string[] } {
     const { placements, unplaced } = placeInstances(this.#request(host, true));
-    const namesByReason = new Map<string, string[]>();
-    for (const { instance, reason } of unplaced) {
-      namesByReason.set(reason, [...(namesByReason.get(reason) ?? []), instance.name]);
-    }
+    const kept = unplaced.map(({ instance: { name }, reason }) => ({ name, reason }));
     const from = this.nameOf(host);
-    const blockers = [...namesByReason].map(
+    const blockers = [...namesByReason(kept)].map(
       ([reason, names]) => `${listNames(names)} cannot leave ${from}: ${reason}`,
     );
     return { placement: placements, blockers };
